@@ -1,0 +1,206 @@
+package hub
+
+import (
+	"slices"
+	"time"
+)
+
+// user is one user of a hub: the clients that are there, and the groups that all of the user's clients belong to, those
+// of the future included.
+type user struct {
+	clients []*Client
+	groups  map[string]time.Time // when the membership ends; zero: never
+}
+
+func (h *Hub) addToUser(c *Client) {
+	if !c.HasUser {
+		return
+	}
+	s := h.users.of(c.UserID)
+	s.mu.Lock()
+	u := s.m[c.UserID]
+	if u == nil {
+		u = &user{}
+		s.setLocked(c.UserID, u)
+	}
+	u.clients = append(u.clients, c)
+	var groups []string
+	now := time.Now()
+	for g, until := range u.groups {
+		if until.IsZero() || until.After(now) {
+			groups = append(groups, g)
+		}
+	}
+	s.mu.Unlock()
+	for _, g := range groups {
+		h.join(c, g, fromUser)
+	}
+}
+
+func (h *Hub) removeFromUser(c *Client) {
+	if !c.HasUser {
+		return
+	}
+	s := h.users.of(c.UserID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.m[c.UserID]
+	if u == nil {
+		return
+	}
+	u.clients = slices.DeleteFunc(u.clients, func(x *Client) bool { return x == c })
+	if len(u.clients) == 0 && len(u.groups) == 0 {
+		delete(s.m, c.UserID)
+	}
+}
+
+// UserExists reports whether a user has a client.
+func (h *Hub) UserExists(id string) bool {
+	s := h.users.of(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.m[id]
+	return u != nil && len(u.clients) > 0
+}
+
+// ClientsOfUser lists a user's clients.
+func (h *Hub) ClientsOfUser(id string) []*Client {
+	s := h.users.of(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.m[id]; u != nil {
+		return slices.Clone(u.clients)
+	}
+	return nil
+}
+
+// userInto appends the clients of a user that is named in a frame.
+func (h *Hub) userInto(into []*Client, id []byte) []*Client {
+	s := h.users.ofBytes(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.m[string(id)]; u != nil {
+		into = append(into, u.clients...)
+	}
+	return into
+}
+
+// Forever is the lifetime of a user's membership that has no end.
+const Forever time.Duration = -1
+
+// UserJoin puts all clients of a user into a group: those that are there and, for the given time, those that will come. A lifetime of 0 means
+// only those that are there.
+func (h *Hub) UserJoin(id, name string, lifetime time.Duration) {
+	s := h.users.of(id)
+	s.mu.Lock()
+	u := s.m[id]
+	if u == nil && lifetime != 0 {
+		u = &user{}
+		s.setLocked(id, u)
+	}
+	var clients []*Client
+	if u != nil {
+		if lifetime != 0 {
+			h.setUserGroupLocked(u, name, lifetime)
+		}
+		clients = slices.Clone(u.clients)
+	}
+	s.mu.Unlock()
+	for _, c := range clients {
+		h.join(c, name, fromUser)
+	}
+}
+
+func (h *Hub) setUserGroupLocked(u *user, name string, lifetime time.Duration) {
+	if u.groups == nil {
+		u.groups = make(map[string]time.Time)
+	}
+	if old, there := u.groups[name]; there && !old.IsZero() {
+		h.timedUserGroups.Add(-1)
+	}
+	var until time.Time
+	if lifetime > 0 {
+		until = time.Now().Add(lifetime)
+		h.timedUserGroups.Add(1)
+	}
+	u.groups[name] = until
+}
+
+// UserLeave takes a user out of a group, with the memberships that this made.
+func (h *Hub) UserLeave(id, name string) {
+	h.dropUserGroups(id, func(g string) bool { return g == name })
+}
+
+// UserLeaveAll takes a user out of all groups.
+func (h *Hub) UserLeaveAll(id string) { h.dropUserGroups(id, func(string) bool { return true }) }
+
+func (h *Hub) dropUserGroups(id string, which func(string) bool) {
+	s := h.users.of(id)
+	s.mu.Lock()
+	u := s.m[id]
+	if u == nil {
+		s.mu.Unlock()
+		return
+	}
+	for g, until := range u.groups {
+		if which(g) {
+			delete(u.groups, g)
+			if !until.IsZero() {
+				h.timedUserGroups.Add(-1)
+			}
+		}
+	}
+	clients := slices.Clone(u.clients)
+	if len(clients) == 0 && len(u.groups) == 0 {
+		delete(s.m, id)
+	}
+	s.mu.Unlock()
+	// Memberships of lifetime 0 have no entry, so look at the clients and not at what was deleted.
+	for _, c := range clients {
+		for _, g := range c.Groups() {
+			if which(g) {
+				h.leave(c, g, fromUser)
+			}
+		}
+	}
+}
+
+// UserInGroup reports whether a user has an entry in a group, or a client in it.
+func (h *Hub) UserInGroup(id, name string) bool {
+	s := h.users.of(id)
+	s.mu.Lock()
+	u := s.m[id]
+	if u == nil {
+		s.mu.Unlock()
+		return false
+	}
+	until, entry := u.groups[name]
+	entry = entry && (until.IsZero() || until.After(time.Now()))
+	clients := slices.Clone(u.clients)
+	s.mu.Unlock()
+	return entry || slices.ContainsFunc(clients, func(c *Client) bool { return slices.Contains(c.Groups(), name) })
+}
+
+// expireUserGroups ends the memberships whose time is over.
+func (h *Hub) expireUserGroups(now time.Time) {
+	if h.timedUserGroups.Load() == 0 {
+		return
+	}
+	type end struct{ user, group string }
+	for i := range h.users {
+		s := &h.users[i]
+		var ends []end
+		s.mu.Lock()
+		for id, u := range s.m {
+			for g, until := range u.groups {
+				if !until.IsZero() && !until.After(now) {
+					ends = append(ends, end{id, g})
+				}
+			}
+		}
+		s.mu.Unlock()
+		for _, e := range ends {
+			h.UserLeave(e.user, e.group)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+// Package session is the client's side of an instance: negotiate, the three transports, authentication, the handshake, and one client's
+// life from its first request to its close reason.
+package session
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hubgate/hubgate/internal/auth"
+	"github.com/hubgate/hubgate/internal/hub"
+	"github.com/hubgate/hubgate/internal/message"
+	"github.com/hubgate/hubgate/internal/resource"
+	"github.com/hubgate/hubgate/internal/transport"
+)
+
+// Settings is what of an instance's configuration concerns its clients. A Settings is never changed; [Service.Configure] replaces it whole.
+type Settings struct {
+	Mode           resource.ServiceMode
+	Verifier       *auth.Verifier
+	AllowedOrigins []string // as in resource.SignalR
+	Limits         Limits
+}
+
+// Limits bound what clients may do. The zero value means the defaults.
+type Limits struct {
+	transport.Limits
+	// ConnectTimeout is how long a negotiated connection waits for its transport: 15 s.
+	ConnectTimeout time.Duration
+	// HandshakeTimeout is how long a client may take for its hub protocol handshake unless its token says otherwise: 15 s.
+	HandshakeTimeout time.Duration
+	// PollTimeout is how long a poll without messages is held: 90 s.
+	PollTimeout time.Duration
+	// PollGap is how long a long-polling client may stay away between two polls unless its token says otherwise: 15 s.
+	PollGap time.Duration
+	// PostBytes is the largest body of a POST: 16 MiB.
+	PostBytes int64
+	// Connections is how many clients the instance takes, negotiated ones included; more are answered 429. 0 means no limit.
+	Connections int
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Limits = l.Limits.WithDefaults()
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&l.ConnectTimeout, 15*time.Second)
+	set(&l.HandshakeTimeout, 15*time.Second)
+	set(&l.PollTimeout, 90*time.Second)
+	set(&l.PollGap, 15*time.Second)
+	if l.PostBytes == 0 {
+		l.PostBytes = 16 << 20
+	}
+	return l
+}
+
+// Observer counts what happens; its methods are called concurrently and must be quick.
+type Observer interface {
+	// ClientOpened is called when a transport opens, ClientClosed when the connection is over.
+	ClientOpened(k transport.Kind)
+	ClientClosed(k transport.Kind, c Category)
+	// Inbound counts bytes from a client.
+	Inbound(bytes int)
+	// Outbound counts messages to clients and their payload bytes.
+	Outbound(messages, bytes int)
+}
+
+// Options are what a Service cannot work without.
+type Options struct {
+	Registry *hub.Registry
+	Pool     *message.Pool // shares the work of large broadcasts; nil works in place
+	Observer Observer
+	Logger   *slog.Logger
+	NodeID   string // short and URL-safe; it begins every connection id, so that any node can tell whose a connection is
+}
+
+// Service answers /client and what is below it, for one instance.
+type Service struct {
+	Options
+	settings atomic.Pointer[Settings]
+
+	sessions [64]sessionShard // by connection token
+	count    atomic.Int64
+
+	timedMu sync.Mutex
+	timed   map[*Session]struct{} // those that wait for something with a deadline
+}
+
+type sessionShard struct {
+	mu sync.Mutex
+	m  map[string]*Session
+}
+
+// New makes a Service. It refuses everybody until it is configured.
+func New(o Options) *Service {
+	s := &Service{Options: o, timed: make(map[*Session]struct{})}
+	s.settings.Store(&Settings{Verifier: auth.NewVerifier(nil)})
+	return s
+}
+
+// Configure replaces the settings. Clients that are connected stay.
+func (s *Service) Configure(c Settings) {
+	c.Limits = c.Limits.withDefaults()
+	s.settings.Store(&c)
+}
+
+func (s *Service) shard(token string) *sessionShard {
+	h := uint32(2166136261)
+	for i := range len(token) {
+		h = (h ^ uint32(token[i])) * 16777619
+	}
+	return &s.sessions[h%uint32(len(s.sessions))]
+}
+
+func (s *Service) find(token string) *Session {
+	sh := s.shard(token)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.m[token]
+}
+
+func (s *Service) add(c *Session) {
+	sh := s.shard(c.token)
+	sh.mu.Lock()
+	if sh.m == nil {
+		sh.m = make(map[string]*Session)
+	}
+	sh.m[c.token] = c
+	sh.mu.Unlock()
+	s.count.Add(1)
+	s.watch(c)
+}
+
+func (s *Service) remove(c *Session) {
+	sh := s.shard(c.token)
+	sh.mu.Lock()
+	_, there := sh.m[c.token]
+	delete(sh.m, c.token)
+	sh.mu.Unlock()
+	if there {
+		s.count.Add(-1)
+	}
+	s.unwatch(c)
+}
+
+// watch has the session looked at once a second.
+func (s *Service) watch(c *Session) {
+	s.timedMu.Lock()
+	defer s.timedMu.Unlock()
+	s.timed[c] = struct{}{}
+}
+
+func (s *Service) unwatch(c *Session) {
+	s.timedMu.Lock()
+	defer s.timedMu.Unlock()
+	delete(s.timed, c)
+}
+
+// Tick ends what has waited too long. It is called about once a second.
+func (s *Service) Tick(now time.Time) {
+	s.timedMu.Lock()
+	due := make([]*Session, 0, len(s.timed))
+	for c := range s.timed {
+		due = append(due, c)
+	}
+	s.timedMu.Unlock()
+	b := message.Batch{Pool: s.Pool}
+	for _, c := range due {
+		c.tick(now, &b)
+	}
+	b.Flush()
+}
+
+// Connections is how many clients there are, negotiated ones included.
+func (s *Service) Connections() int { return int(s.count.Load()) }
+
+// Shutdown tells every client to come back elsewhere or later, and ends it.
+func (s *Service) Shutdown() {
+	b := message.Batch{Pool: s.Pool}
+	for i := range s.sessions {
+		sh := &s.sessions[i]
+		sh.mu.Lock()
+		all := make([]*Session, 0, len(sh.m))
+		for _, c := range sh.m {
+			all = append(all, c)
+		}
+		sh.mu.Unlock()
+		for _, c := range all {
+			c.reload(&b)
+		}
+	}
+	b.Flush()
+}
+
+// newID makes an id that cannot be guessed and stands in a URL as it is (client-protocol: both ids are URL-safe).
+func (s *Service) newID() string {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return s.NodeID + base64.RawURLEncoding.EncodeToString(random[:])
+}
+
+// ServeHTTP answers /client, /client/, and /client/negotiate.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r, false) }
+
+// Trusted is the Service for requests that a gateway in this process passes on: their X-Forwarded-For is believed.
+func (s *Service) Trusted() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, true) })
+}
+
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
+	settings := s.settings.Load()
+	if allowOrigin(w, r, settings.AllowedOrigins) {
+		return
+	}
+	q := request{Service: s, settings: settings, w: w, r: r, query: r.URL.Query(), trusted: trusted}
+	if strings.HasSuffix(strings.TrimSuffix(r.URL.Path, "/"), "/negotiate") {
+		q.negotiate()
+		return
+	}
+	q.connect()
+}
