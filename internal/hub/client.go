@@ -17,6 +17,10 @@ type Receiver interface {
 	Close(errorText string, b *message.Batch)
 	// Kick ends the client because somebody else said so: management, or another app server.
 	Kick(reason string, b *message.Batch)
+	// Migrate moves the client to another app server because its own one goes down, or ends it when that cannot be.
+	Migrate(b *message.Batch)
+	// Paused is told that the client's app server has stopped sending, as it was asked to.
+	Paused()
 	// LinkLost ends the client, or moves it, because its server connection is gone.
 	LinkLost(b *message.Batch)
 }
@@ -71,6 +75,8 @@ type Link interface {
 	Data(client, payload []byte, kind svcproto.DataMessageType) error
 	// Stateful says whether the app server lets clients use stateful reconnect.
 	Stateful() bool
+	// Migrates says whether the app server lets its clients be moved to another one when it goes down.
+	Migrates() bool
 	// Load is how many clients the link carries; Add changes it.
 	Load() int
 	Add(n int)

@@ -138,14 +138,11 @@ func (h *Hub) Stateful() bool {
 func (h *Hub) Count() int { return int(h.count.Load()) }
 
 // choose picks the least loaded link, and counts the client on it at once, so that many clients at the same moment spread.
-func (h *Hub) choose(sticky Sticky, server string, not Link) (Link, error) {
+func (h *Hub) choose(sticky Sticky, server string) (Link, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var best, bestOfServer Link
 	for _, l := range h.links {
-		if l == not {
-			continue
-		}
 		if best == nil || l.Load() < best.Load() {
 			best = l
 		}
@@ -167,7 +164,7 @@ func (h *Hub) choose(sticky Sticky, server string, not Link) (Link, error) {
 
 // Attach gives c a server connection and makes it reachable. From then on c.Receiver is called.
 func (h *Hub) Attach(c *Client, sticky Sticky, server string) (Link, error) {
-	link, err := h.choose(sticky, server, nil)
+	link, err := h.choose(sticky, server)
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +186,30 @@ func (h *Hub) Attach(c *Client, sticky Sticky, server string) (Link, error) {
 	h.count.Add(1)
 	h.addToUser(c)
 	return link, nil
+}
+
+// Move gives c to a link of another app server than the one of from, which carries it now.
+func (h *Hub) Move(c *Client, from Link) (Link, error) {
+	h.mu.Lock()
+	var next Link
+	for _, l := range h.links {
+		if l.ServerID() != from.ServerID() && (next == nil || l.Load() < next.Load()) {
+			next = l
+		}
+	}
+	h.mu.Unlock()
+	if next == nil {
+		return nil, ErrNoServer
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.removed || c.link != from {
+		return nil, ErrNoServer
+	}
+	c.link = next
+	next.Add(1)
+	from.Add(-1)
+	return next, nil
 }
 
 // Detach makes c unreachable and forgets its groups. It returns the link that carried it, or nil when it was detached before.

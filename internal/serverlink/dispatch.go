@@ -180,6 +180,10 @@ func (l *Link) control(m svcproto.Message) {
 		h.Complete(l, m)
 	case *svcproto.ErrorCompletion:
 		h.CompleteWithError(l, m)
+	case *svcproto.ConnectionFlowControl:
+		if c := h.Client(m.ConnectionID); c != nil && m.Operation == svcproto.FlowControlPauseAck && c.Link() == hub.Link(l) {
+			c.Receiver.Paused()
+		}
 	case *svcproto.AccessKeyRequest:
 		_ = l.Send(&svcproto.AccessKeyResponse{
 			ErrorType:    svcproto.Some("NotSupported"),
@@ -321,12 +325,14 @@ func (l *Link) shutdown(how string) {
 	}
 	l.hub.RemoveLink(l)
 	_ = l.Send(&svcproto.Ping{Values: []svcproto.PingValue{{Key: "shutdown", Value: "finack"}}})
-	const waitForClients = "2"
-	if mode == waitForClients {
-		return
-	}
 	for _, c := range l.hub.ClientsOf(l) {
-		c.Receiver.LinkLost(&l.batch)
+		switch mode {
+		case "0":
+			c.Receiver.LinkLost(&l.batch)
+		case "1":
+			c.Receiver.Migrate(&l.batch)
+		}
+		// Those of an app server that waits for its clients to leave are let be.
 	}
 }
 

@@ -71,6 +71,9 @@ func (l *Link) ServerID() string { return l.serverID }
 // Stateful says whether the app server lets clients use stateful reconnect.
 func (l *Link) Stateful() bool { return l.stateful }
 
+// Migrates says whether the app server lets its clients be moved when it goes down.
+func (l *Link) Migrates() bool { return l.migration != svcproto.MigrationLevelOff }
+
 // Load is how many clients the link carries.
 func (l *Link) Load() int { return int(l.load.Load()) }
 

@@ -36,6 +36,9 @@ type Session struct {
 	in        sync.Mutex
 	handshake []byte   // what has come of the handshake record
 	link      hub.Link // set once the client is attached
+	border    hubproto.Border
+	inside    bool  // a hub message of the client is not whole yet; only followed where a migration may come
+	hold      *move // keeps what the client sends, while the client is moved to another app server
 
 	mu       sync.Mutex
 	phase    phase
@@ -51,6 +54,9 @@ type Session struct {
 	expires  time.Time // when to close because the user's authentication ends; zero: never
 	category Category
 	finished bool // Gone has run
+
+	passport *passport // where the app server allows migration; set in the handshake, guarded by in and mu
+	moving   *move     // guarded by mu
 
 	stateful bool    // the client asked for stateful reconnect, and was promised it; static
 	resume   *resume // set in the handshake when the client uses it, then never changed; guarded by in and mu
@@ -195,6 +201,7 @@ func (c *Session) receiveAll(body io.Reader) error {
 	for {
 		n, err := body.Read(chunk[:])
 		if n > 0 {
+			c.service.Observer.Inbound(n)
 			if err := c.take(chunk[:n]); err != nil {
 				return err
 			}
@@ -210,6 +217,7 @@ func (c *Session) receiveAll(body io.Reader) error {
 
 // Receive takes bytes from the transport.
 func (c *Session) Receive(b []byte) error {
+	c.service.Observer.Inbound(len(b))
 	c.in.Lock()
 	defer c.in.Unlock()
 	if err := c.take(b); err != nil && !errors.Is(err, errOver) {
@@ -220,8 +228,10 @@ func (c *Session) Receive(b []byte) error {
 
 // take passes bytes on, in whatever pieces they come; c.in is held.
 func (c *Session) take(b []byte) error {
-	c.service.Observer.Inbound(len(b))
 	if c.link != nil { // only a session that is attached has one
+		if c.hold != nil {
+			return c.keep(b)
+		}
 		if c.resume != nil {
 			return c.takeCounted(b)
 		}
@@ -247,6 +257,7 @@ func (c *Session) take(b []byte) error {
 
 // forward sends the client's bytes to its app server, and waits when that does not read.
 func (c *Session) forward(b []byte) error {
+	c.advance(b)
 	if err := c.link.Data(c.id, b, svcproto.DataMessageTypeUnknown); err != nil {
 		return errOver // the link is gone; the hub says so to the client
 	}
@@ -303,6 +314,12 @@ func (c *Session) shakeHands(b []byte) error {
 	}
 	c.link = link
 	g.open.Protocol = c.client.Protocol
+	if link.Migrates() {
+		p := newPassport(g.open, record)
+		c.mu.Lock()
+		c.passport = p
+		c.mu.Unlock()
+	}
 	if err := link.Send(g.open); err != nil {
 		return errOver
 	}
@@ -363,6 +380,9 @@ func (c *Session) Data(d *svcproto.ConnectionData, b *message.Batch) {
 	defer c.mu.Unlock()
 	if c.phase != attached {
 		return
+	}
+	if c.moving != nil {
+		c.moving.heardAt.Store(time.Now().UnixNano())
 	}
 	payload := d.Payload
 	if !c.replied {
