@@ -38,7 +38,21 @@ type SignalR struct {
 	KeepAliveSeconds     int `json:"keepAliveSeconds,omitempty"`
 	ClientTimeoutSeconds int `json:"clientTimeoutSeconds,omitempty"`
 
+	// DisableLocalAuth refuses tokens that are signed with the access keys.
 	DisableLocalAuth bool `json:"disableLocalAuth,omitempty"`
+
+	// Logs says which resource logs are written (features EnableConnectivityLogs and EnableMessagingLogs, resourceLogConfiguration).
+	Logs ResourceLogs `json:"logs,omitzero"`
+
+	NetworkACLs NetworkACLs `json:"networkACLs,omitzero"`
+	Quotas      Quotas      `json:"quotas,omitzero"`
+}
+
+// ResourceLogs are the switches of Azure's three resource logs.
+type ResourceLogs struct {
+	Connectivity bool `json:"connectivity,omitempty"` // connections that come and go
+	Messaging    bool `json:"messaging,omitempty"`    // messages, with their tracing ids
+	HTTPRequest  bool `json:"httpRequest,omitempty"`  // requests
 }
 
 // UpstreamTemplate sends the events that it matches to a URL (signalr upstream settings, "templates").
@@ -86,7 +100,7 @@ func (s *SignalR) Validate() error {
 			return Invalidf(s.ID, target, "must be 1 to 120 seconds, or 0 for the default")
 		}
 	}
-	return nil
+	return s.validateAccess()
 }
 
 var _ Resource = (*SignalR)(nil)
