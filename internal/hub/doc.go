@@ -5,7 +5,7 @@
 //
 // Lock order: A → B means that B may be taken while A is held, never the other way round.
 //
-//	Client.mu → a shard of groups
+//	Client.mu → a shard of clients, of groups or of users
 //	Hub.mu → nothing
 //	a shard of clients → nothing
 //	a shard of users → nothing

@@ -168,23 +168,9 @@ func (h *Hub) Attach(c *Client, sticky Sticky, server string) (Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	c.link = link
-	c.mu.Unlock()
-	i := hash(c.ID) % shardCount
-	s := &h.clients[i]
-	s.mu.Lock()
-	if _, taken := s.m[c.ID]; taken {
-		s.mu.Unlock()
-		link.Add(-1)
-		return nil, ErrDuplicate
+	if err := h.attach(c, link); err != nil {
+		return nil, err
 	}
-	s.setLocked(c.ID, c)
-	c.position = len(h.lists[i])
-	h.lists[i] = append(h.lists[i], c)
-	s.mu.Unlock()
-	h.count.Add(1)
-	h.addToUser(c)
 	return link, nil
 }
 

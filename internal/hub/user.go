@@ -12,29 +12,27 @@ type user struct {
 	groups  map[string]time.Time // when the membership ends; zero: never
 }
 
-func (h *Hub) addToUser(c *Client) {
+// addToUser counts c among its user's clients, and returns the groups that it has to join for it.
+func (h *Hub) addToUser(c *Client) (groups []string) {
 	if !c.HasUser {
-		return
+		return nil
 	}
 	s := h.users.of(c.UserID)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	u := s.m[c.UserID]
 	if u == nil {
 		u = &user{}
 		s.setLocked(c.UserID, u)
 	}
 	u.clients = append(u.clients, c)
-	var groups []string
 	now := time.Now()
 	for g, until := range u.groups {
 		if until.IsZero() || until.After(now) {
 			groups = append(groups, g)
 		}
 	}
-	s.mu.Unlock()
-	for _, g := range groups {
-		h.join(c, g, fromUser)
-	}
+	return groups
 }
 
 func (h *Hub) removeFromUser(c *Client) {
@@ -200,7 +198,33 @@ func (h *Hub) expireUserGroups(now time.Time) {
 		}
 		s.mu.Unlock()
 		for _, e := range ends {
-			h.UserLeave(e.user, e.group)
+			h.endUserGroup(e.user, e.group, now)
 		}
+	}
+}
+
+// endUserGroup ends one membership, unless it was renewed meanwhile.
+func (h *Hub) endUserGroup(id, name string, now time.Time) {
+	s := h.users.of(id)
+	s.mu.Lock()
+	u := s.m[id]
+	if u == nil {
+		s.mu.Unlock()
+		return
+	}
+	until, there := u.groups[name]
+	if !there || until.IsZero() || until.After(now) {
+		s.mu.Unlock()
+		return
+	}
+	delete(u.groups, name)
+	h.timedUserGroups.Add(-1)
+	clients := slices.Clone(u.clients)
+	if len(clients) == 0 && len(u.groups) == 0 {
+		delete(s.m, id)
+	}
+	s.mu.Unlock()
+	for _, c := range clients {
+		h.leave(c, name, fromUser)
 	}
 }

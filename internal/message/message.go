@@ -68,8 +68,15 @@ func (m *Message) Payload() []byte { return m.buf[len(m.buf)-m.size:] }
 // Frame is the payload in one WebSocket frame.
 func (m *Message) Frame() []byte { return m.buf[m.frame:] }
 
-// Size is the number of bytes of the payload; it is what limits count.
+// Size is the number of bytes of the payload.
 func (m *Message) Size() int { return m.size }
+
+// overhead is about what a waiting message takes up beside its bytes: without it, a peer that is sent very many very
+// small messages, the answers to its own pings for instance, would hold far more memory than its limit says.
+const overhead = 64
+
+// Cost is what limits on waiting messages count, in bytes: the frame, control frames included, and a little for the message itself.
+func (m *Message) Cost() int { return len(m.buf) - m.frame + overhead }
 
 // Event is the payload as a server-sent event. It is made when it is first asked for: most messages never travel that way.
 //

@@ -28,6 +28,9 @@ func (l *Link) greet(body []byte) error {
 	if m.Version != serviceVersion {
 		return refuse(fmt.Sprintf("Version %d of the service protocol is not supported; this service speaks version %d.", m.Version, serviceVersion))
 	}
+	if m.ConnectionType != svcproto.ConnectionWeak && l.server.serverless.Load() {
+		return refuse(textServerless)
+	}
 	l.kind, l.migration, l.stateful = m.ConnectionType, m.MigrationLevel, m.AllowStatefulReconnects
 	if err := l.Send(&svcproto.HandshakeResponse{ConnectionID: svcproto.Some(l.id)}); err != nil {
 		return err
@@ -81,46 +84,67 @@ func (l *Link) connectionData(body []byte) error {
 	if c == nil || c.Link() != hub.Link(l) {
 		return nil // late words for a client that is gone, or that another link carries
 	}
+	if !l.maySend(1) {
+		return nil
+	}
 	c.Receiver.Data(m, &l.batch)
 	l.server.Observer.Outbound(1, len(m.Payload))
+	l.traceMessage(svcproto.TypeConnectionData, m.TracingID, 1)
 	return nil
 }
 
 func (l *Link) multicast(t svcproto.Type, body []byte) error {
 	var sent hub.Sent
+	var id uint64 // for tracing
 	var err error
+	if !l.maySend(0) {
+		return nil
+	}
 	h, b, s := l.hub, &l.batch, &l.scratch
 	switch t {
 	case svcproto.TypeMultiConnectionData:
 		if err = s.connections.Decode(body); err == nil {
+			id = s.connections.TracingID
 			sent = h.SendToClients(s.connections.ConnectionIDs, s.connections.Payloads, b)
 		}
 	case svcproto.TypeUserData:
 		if err = s.user.Decode(body); err == nil {
+			id = s.user.TracingID
 			sent = h.SendToUser(s.user.UserID, s.user.Payloads, b)
 		}
 	case svcproto.TypeMultiUserData:
 		if err = s.users.Decode(body); err == nil {
+			id = s.users.TracingID
 			sent = h.SendToUsers(s.users.UserIDs, s.users.Payloads, b)
 		}
 	case svcproto.TypeBroadcastData:
 		if err = s.all.Decode(body); err == nil {
+			id = s.all.TracingID
 			sent = h.Broadcast(s.all.Payloads, s.all.ExcludedConnectionIDs, b)
 		}
 	case svcproto.TypeGroupBroadcastData:
 		if err = s.group.Decode(body); err == nil {
+			id = s.group.TracingID
 			sent = h.SendToGroup(s.group.Group, s.group.Payloads, s.group.ExcludedConnectionIDs, s.group.ExcludedUserIDs, b)
 		}
 	case svcproto.TypeMultiGroupBroadcastData:
 		if err = s.groups.Decode(body); err == nil {
+			id = s.groups.TracingID
 			sent = h.SendToGroups(s.groups.Groups, s.groups.Payloads, b)
 		}
 	}
 	if err != nil {
 		return &protocolError{err.Error()}
 	}
+	l.maySend(sent.Clients)
 	l.server.Observer.Outbound(sent.Clients, sent.Bytes)
+	l.traceMessage(t, id, sent.Clients)
 	return nil
+}
+
+// maySend counts messages against the instance's quota. Handshakes and pings count too: the service does not look into what it carries.
+func (l *Link) maySend(messages int) bool {
+	return l.server.MaySend == nil || l.server.MaySend(messages)
 }
 
 // control does what the less frequent messages ask for.
@@ -349,6 +373,7 @@ func (l *Link) keepAlive(stop <-chan struct{}) {
 				l.cut(errors.New("the app server has been silent for too long"))
 				return
 			}
+			l.pingTracing()
 			_ = l.Send(&svcproto.Ping{})
 		}
 	}

@@ -26,10 +26,13 @@ type Link struct {
 	serverID  string
 	kind      svcproto.ServiceConnectionType
 	migration svcproto.MigrationLevel
+	address   string // of the app server, for the log
 	stateful  bool
 
 	load     atomic.Int64 // clients
 	lastRead atomic.Int64 // Unix nanoseconds
+
+	tracing bool // the app server numbers its messages; owned by keepAlive
 
 	// Owned by the goroutine of run.
 	batch   message.Batch

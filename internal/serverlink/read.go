@@ -10,6 +10,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/hubgate/hubgate/internal/svcproto"
+	"github.com/hubgate/hubgate/internal/telemetry"
 	"github.com/hubgate/hubgate/internal/transport/websocket"
 )
 
@@ -38,10 +39,16 @@ func (l *Link) run(rest []byte) {
 		_ = l.socket.Conn().SetReadDeadline(time.Time{})
 		stop := make(chan struct{})
 		go l.keepAlive(stop)
+		l.trace("ConnectionStarted", telemetry.Informational, "")
 		if l.kind != svcproto.ConnectionWeak {
 			l.hub.AddLink(l)
+			if l.server.serverless.Load() { // since it was greeted
+				l.end(ws.StatusPolicyViolation, textServerless)
+			}
 		}
-		err = l.read(l.dispatch)
+		if err = l.frames(nil, l.dispatch); err == nil {
+			err = l.read(l.dispatch)
+		}
 		close(stop)
 	}
 	l.hub.RemoveLink(l)
@@ -54,6 +61,11 @@ func (l *Link) run(rest []byte) {
 		log = l.server.Logger.Warn
 	}
 	log("server connection ended", "hub", l.hub.Name, "server", l.serverID, "connection", l.id, "clients", l.Load(), "reason", err)
+	if err != nil && errors.Is(err, errPeerClosed) {
+		l.trace("ConnectionEnded", telemetry.Informational, err.Error())
+	} else {
+		l.trace("ConnectionAborted", telemetry.Warning, fmt.Sprint(err))
+	}
 	for _, c := range l.hub.ClientsOf(l) {
 		c.Receiver.LinkLost(&l.batch)
 	}
@@ -199,10 +211,11 @@ func (l *Link) frames(piece []byte, handle func([]byte) error) error {
 			in.stream = append(in.stream[:0], piece...)
 			return nil
 		}
+		piece = piece[size:]
 		if err := handle(body); err != nil {
+			in.stream = append(in.stream[:0], piece...) // what came behind a handshake is not lost
 			return err
 		}
-		piece = piece[size:]
 	}
 	in.stream = in.stream[:0]
 	in.release()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/hubgate/hubgate/internal/auth"
 	"github.com/hubgate/hubgate/internal/hub"
 	"github.com/hubgate/hubgate/internal/message"
+	"github.com/hubgate/hubgate/internal/telemetry"
 	"github.com/hubgate/hubgate/internal/transport/websocket"
 )
 
@@ -34,7 +36,10 @@ type Options struct {
 	Pool     *message.Pool // shares the work of large broadcasts; nil works in place
 	Observer Observer
 	Logger   *slog.Logger
+	Trace    *telemetry.Trace // nil: nobody wants events
 	Limits   Limits
+	// MaySend counts messages to clients against a quota; false drops what an app server sends next. Nil has no quota.
+	MaySend func(messages int) bool
 }
 
 // Limits bound what app servers may do. The zero value means the defaults.
@@ -71,7 +76,8 @@ func (l Limits) withDefaults() Limits {
 // Server answers /server for one instance.
 type Server struct {
 	Options
-	verifier atomic.Pointer[auth.Verifier]
+	verifier   atomic.Pointer[auth.Verifier]
+	serverless atomic.Bool
 
 	mu     sync.Mutex
 	links  map[*Link]struct{}
@@ -108,6 +114,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "", http.StatusUnauthorized)
 		return
 	}
+	if s.refusedByMode(r) {
+		s.Logger.Warn("server connection refused", "hub", name, "reason", textServerless)
+		http.Error(w, textServerless, http.StatusForbidden)
+		return
+	}
 	serverID := r.Header.Get("X-ASRS-Server-Id")
 	if serverID == "" {
 		serverID, _ = token.First("nameid")
@@ -126,6 +137,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := newLink(s, s.Registry.Hub(name), conn, id, serverID)
+	l.address, _, _ = net.SplitHostPort(r.RemoteAddr)
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hubgate/hubgate/internal/auth"
 	"github.com/hubgate/hubgate/internal/svcproto"
+	"github.com/hubgate/hubgate/internal/telemetry"
 	"github.com/hubgate/hubgate/internal/transport"
 	"github.com/hubgate/hubgate/internal/transport/longpoll"
 	"github.com/hubgate/hubgate/internal/transport/sse"
@@ -77,6 +78,12 @@ func (q *request) authenticate() bool {
 }
 
 func (q *request) unauthorized(err error) {
+	if q.Trace.Enabled(telemetry.Connectivity) {
+		q.Trace.Emit(telemetry.TraceEvent{
+			Kind: telemetry.Connectivity, Level: telemetry.Warning, Collection: "Authorization", OperationName: "AuthorizationFailed",
+			Message: err.Error(), CallerIP: q.clientAddress(), HubName: q.hub, ConnectionType: "Client",
+		})
+	}
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		q.w.Header().Set("WWW-Authenticate", e.Header())
 	}
@@ -147,12 +154,25 @@ func (q *request) connect() {
 
 // full answers 429 when the instance has as many clients as it may have.
 func (q *request) full() bool {
-	if limit := q.settings.Limits.Connections; limit > 0 && q.Connections() >= limit {
-		q.w.Header().Set("Retry-After", "5")
-		q.text(http.StatusTooManyRequests, "Connection count reaches limit.")
-		return true
+	limit := q.settings.Limits.Connections
+	if quota := q.quotas.connections(); quota > 0 && (limit == 0 || quota < limit) {
+		limit = quota
 	}
-	return false
+	switch {
+	case limit > 0 && q.Connections() >= limit:
+		q.tooMany("Connection count reaches limit.")
+	case !q.quotas.mayNegotiate():
+		q.tooMany("Too many clients are connecting.")
+	default:
+		return false
+	}
+	return true
+}
+
+// tooMany refuses a client that may come later.
+func (q *request) tooMany(text string) {
+	q.w.Header().Set("Retry-After", "5")
+	q.text(http.StatusTooManyRequests, text)
 }
 
 // claim makes the session use one transport; false means that the request is answered.
@@ -162,7 +182,18 @@ func (q *request) claim(c *Session, k transport.Kind) bool {
 		return false
 	}
 	switch c.claim(k) {
-	case claimed, resumable:
+	case resumable:
+		return true
+	case claimed:
+		bearer, _ := auth.TokenFrom(q.r)
+		counted, refusal := q.quotas.enter(q.token, bearer, q.clientAddress())
+		if refusal != "" {
+			c.drop(Throttled)
+			q.tooMany(refusal)
+			return false
+		}
+		c.counted = counted
+		c.address = q.clientAddress()
 		return true
 	case otherTransport:
 		q.text(http.StatusBadRequest, "Cannot change transports mid-connection")

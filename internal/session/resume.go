@@ -57,7 +57,9 @@ type leg struct {
 
 // Receive takes bytes, unless a newer socket has taken over.
 func (l *leg) Receive(b []byte) error {
-	l.session.service.Observer.Inbound(len(b))
+	if !l.session.countInbound(len(b)) {
+		return errThrottled
+	}
 	l.session.in.Lock()
 	defer l.session.in.Unlock()
 	if r := l.session.resume; r != nil && r.leg.Load() != l.number {

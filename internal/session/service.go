@@ -16,7 +16,9 @@ import (
 	"github.com/hubgate/hubgate/internal/hub"
 	"github.com/hubgate/hubgate/internal/message"
 	"github.com/hubgate/hubgate/internal/resource"
+	"github.com/hubgate/hubgate/internal/telemetry"
 	"github.com/hubgate/hubgate/internal/transport"
+	"github.com/hubgate/hubgate/internal/upstream"
 )
 
 // Settings is what of an instance's configuration concerns its clients. A Settings is never changed; [Service.Configure] replaces it whole.
@@ -25,6 +27,10 @@ type Settings struct {
 	Verifier       *auth.Verifier
 	AllowedOrigins []string // as in resource.SignalR
 	Limits         Limits
+	Quotas         resource.Quotas
+
+	// KeepAlive is how often a serverless client is pinged: 15 s. ClientTimeout is how long it may be silent: 30 s. Both are at most 120 s.
+	KeepAlive, ClientTimeout time.Duration
 }
 
 // Limits bound what clients may do. The zero value means the defaults.
@@ -42,6 +48,20 @@ type Limits struct {
 	PostBytes int64
 	// Connections is how many clients the instance takes, negotiated ones included; more are answered 429. 0 means no limit.
 	Connections int
+}
+
+func (c Settings) withDefaults() Settings {
+	c.Limits = c.Limits.withDefaults()
+	if c.Mode == "" {
+		c.Mode = resource.ModeDefault
+	}
+	if c.KeepAlive <= 0 {
+		c.KeepAlive = 15 * time.Second
+	}
+	if c.ClientTimeout <= 0 {
+		c.ClientTimeout = 30 * time.Second
+	}
+	return c
 }
 
 func (l Limits) withDefaults() Limits {
@@ -78,7 +98,10 @@ type Options struct {
 	Pool     *message.Pool // shares the work of large broadcasts; nil works in place
 	Observer Observer
 	Logger   *slog.Logger
-	NodeID   string // short and URL-safe; it begins every connection id, so that any node can tell whose a connection is
+	Trace    *telemetry.Trace // nil: nobody wants events
+	NodeID   string           // short and URL-safe; it begins every connection id, so that any node can tell whose a connection is
+	// Upstream takes the events of serverless clients; without it they are dropped.
+	Upstream *upstream.Dispatcher
 }
 
 // Service answers /client and what is below it, for one instance.
@@ -89,8 +112,12 @@ type Service struct {
 	sessions [64]sessionShard // by connection token
 	count    atomic.Int64
 
+	quotas quotas
+
 	timedMu sync.Mutex
 	timed   map[*Session]struct{} // those that wait for something with a deadline
+
+	serverless serverless
 }
 
 type sessionShard struct {
@@ -102,13 +129,17 @@ type sessionShard struct {
 func New(o Options) *Service {
 	s := &Service{Options: o, timed: make(map[*Session]struct{})}
 	s.settings.Store(&Settings{Verifier: auth.NewVerifier(nil)})
+	s.serverless.start()
 	return s
 }
 
-// Configure replaces the settings. Clients that are connected stay.
+// Configure replaces the settings. Clients that are connected stay, unless the service mode is another one.
 func (s *Service) Configure(c Settings) {
-	c.Limits = c.Limits.withDefaults()
-	s.settings.Store(&c)
+	c = c.withDefaults()
+	s.quotas.configure(c.Quotas)
+	if old := s.settings.Swap(&c); old.withDefaults().Mode != c.Mode {
+		s.switchMode()
+	}
 }
 
 func (s *Service) shard(token string) *sessionShard {
@@ -146,6 +177,7 @@ func (s *Service) remove(c *Session) {
 	sh.mu.Unlock()
 	if there {
 		s.count.Add(-1)
+		s.quotas.leave(c.counted)
 	}
 	s.unwatch(c)
 }
@@ -175,28 +207,22 @@ func (s *Service) Tick(now time.Time) {
 	for _, c := range due {
 		c.tick(now, &b)
 	}
+	s.tickServerless(now, &b)
+	s.quotas.tick(now)
 	b.Flush()
 }
 
 // Connections is how many clients there are, negotiated ones included.
 func (s *Service) Connections() int { return int(s.count.Load()) }
 
-// Shutdown tells every client to come back elsewhere or later, and ends it.
+// Shutdown tells every client to come back elsewhere or later, and ends it. It waits up to 5 s for an upstream that has yet to hear of it.
 func (s *Service) Shutdown() {
 	b := message.Batch{Pool: s.Pool}
-	for i := range s.sessions {
-		sh := &s.sessions[i]
-		sh.mu.Lock()
-		all := make([]*Session, 0, len(sh.m))
-		for _, c := range sh.m {
-			all = append(all, c)
-		}
-		sh.mu.Unlock()
-		for _, c := range all {
-			c.reload(&b)
-		}
+	for _, c := range s.all() {
+		c.reload(&b)
 	}
 	b.Flush()
+	s.serverless.drain()
 }
 
 // newID makes an id that cannot be guessed and stands in a URL as it is (client-protocol: both ids are URL-safe).

@@ -14,6 +14,7 @@ import (
 	"github.com/hubgate/hubgate/internal/hubproto"
 	"github.com/hubgate/hubgate/internal/message"
 	"github.com/hubgate/hubgate/internal/svcproto"
+	"github.com/hubgate/hubgate/internal/telemetry"
 	"github.com/hubgate/hubgate/internal/transport"
 	"github.com/hubgate/hubgate/internal/transport/longpoll"
 )
@@ -58,6 +59,10 @@ type Session struct {
 	passport *passport // where the app server allows migration; set in the handshake, guarded by in and mu
 	moving   *move     // guarded by mu
 
+	address  string    // of the client, for the log; set before the transport opens
+	counted  client    // what quotas count it as; set before the transport opens
+	lifeEnds time.Time // when the client has been here for as long as it may; zero: never
+
 	stateful bool    // the client asked for stateful reconnect, and was promised it; static
 	resume   *resume // set in the handshake when the client uses it, then never changed; guarded by in and mu
 }
@@ -81,6 +86,8 @@ const (
 var (
 	errOver    = errors.New("the connection is over")
 	errTooMuch = errors.New("too much was sent before the transport was opened")
+
+	errThrottled = errors.New("the client sent more than a traffic rule of the instance allows")
 )
 
 // maxEarly bounds what is kept for a client that posts before it has opened its transport.
@@ -157,10 +164,14 @@ func (c *Session) start(conn transport.Conn, token *auth.Token, open *svcproto.O
 	if claims.CloseOnExpiration {
 		c.expires = claims.Expiration
 	}
+	if life := c.service.quotas.lifetime(); life > 0 {
+		c.lifeEnds = time.Now().Add(life)
+	}
 	early := c.early
 	c.early = nil
 	c.mu.Unlock()
 	c.service.Observer.ClientOpened(conn.Kind())
+	c.trace("ConnectionStarted", telemetry.Informational, "")
 	if len(early) > 0 {
 		_ = c.take(early)
 	}
@@ -201,7 +212,10 @@ func (c *Session) receiveAll(body io.Reader) error {
 	for {
 		n, err := body.Read(chunk[:])
 		if n > 0 {
-			c.service.Observer.Inbound(n)
+			if !c.countInbound(n) {
+				go c.giveUp(errThrottled)
+				return errOver
+			}
 			if err := c.take(chunk[:n]); err != nil {
 				return err
 			}
@@ -217,13 +231,21 @@ func (c *Session) receiveAll(body io.Reader) error {
 
 // Receive takes bytes from the transport.
 func (c *Session) Receive(b []byte) error {
-	c.service.Observer.Inbound(len(b))
+	if !c.countInbound(len(b)) {
+		return errThrottled
+	}
 	c.in.Lock()
 	defer c.in.Unlock()
 	if err := c.take(b); err != nil && !errors.Is(err, errOver) {
 		return err
 	}
 	return nil // after the end, the transport still waits for the client to go
+}
+
+// countInbound counts bytes of the client; false means that they are more than it may send.
+func (c *Session) countInbound(n int) bool {
+	c.service.Observer.Inbound(n)
+	return c.service.quotas.received(c.counted, n, time.Now())
 }
 
 // take passes bytes on, in whatever pieces they come; c.in is held.
@@ -302,7 +324,7 @@ func (c *Session) shakeHands(b []byte) error {
 	}
 	c.mu.Unlock()
 
-	link, err := c.hub.Attach(&c.client, g.sticky, g.server)
+	link, err := c.attach(g)
 	if err != nil {
 		why := NoAvailableServerConnection
 		text := textNoServer
@@ -350,7 +372,7 @@ const textNoServer = "No server available."
 // settle stops watching the session's time, unless something is left to watch for.
 func (c *Session) settle() {
 	c.mu.Lock()
-	watch := c.kind == transport.LongPolling || !c.expires.IsZero() || c.resume != nil
+	watch := c.kind == transport.LongPolling || !c.expires.IsZero() || !c.lifeEnds.IsZero() || c.resume != nil
 	c.mu.Unlock()
 	if !watch {
 		c.service.unwatch(c)
@@ -590,12 +612,15 @@ func (c *Session) Gone(reason error) {
 		c.tell(c.hub.Detach(&c.client), text)
 	}
 	c.service.Observer.ClientClosed(c.kind, c.category)
+	c.traceEnd(reason)
 }
 
 func categoryOf(reason error) Category {
 	switch {
 	case errors.Is(reason, transport.ErrSlowClient), errors.Is(reason, transport.ErrWriteTimeout):
 		return SlowClient
+	case errors.Is(reason, errThrottled):
+		return Throttled
 	case errors.Is(reason, transport.ErrPollMissed):
 		return PingTimeout
 	case errors.Is(reason, transport.ErrProtocol), errors.Is(reason, transport.ErrTooLarge):
@@ -609,6 +634,7 @@ func (c *Session) tick(now time.Time, b *message.Batch) {
 	c.mu.Lock()
 	ph, late := c.phase, now.After(c.deadline)
 	expired := !c.expires.IsZero() && now.After(c.expires)
+	outlived := !c.lifeEnds.IsZero() && now.After(c.lifeEnds)
 	poll, _ := c.conn.(*longpoll.Conn)
 	gap := c.pollGap
 	resumes := c.resume != nil
@@ -622,6 +648,12 @@ func (c *Session) tick(now time.Time, b *message.Batch) {
 		link := c.client.Link()
 		const text = "The authentication of the user has expired."
 		if c.finish(Unauthorized, text, text, true, b) {
+			c.tell(link, text)
+		}
+	case ph == attached && outlived:
+		link := c.client.Link()
+		const text = "The connection has reached its maximum lifetime."
+		if c.finish(Normal, text, text, true, b) {
 			c.tell(link, text)
 		}
 	}

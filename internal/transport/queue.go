@@ -12,14 +12,14 @@ import (
 // A queue is scheduled from the first Push until a Take finds it empty: whoever schedules it sees to it that one
 // goroutine takes from it at a time.
 type Queue struct {
-	limit int // bytes of payload
+	limit int // of the cost of what waits
 
 	mu        sync.Mutex
 	first     *message.Message
 	more      *[]*message.Message
 	next      int // in more
-	bytes     int // waiting or being written
-	taken     int // being written
+	bytes     int // cost of what waits or is being written
+	taken     int // of what is being written
 	scheduled bool
 	ended     bool
 }
@@ -29,7 +29,7 @@ type Run [16]*message.Message
 
 var slices = sync.Pool{New: func() any { s := make([]*message.Message, 0, 16); return &s }}
 
-// SetLimit bounds the bytes that may wait; it is called before the first Push.
+// SetLimit bounds what may wait, in bytes as [message.Message.Cost] counts them; it is called before the first Push.
 func (q *Queue) SetLimit(bytes int) { q.limit = bytes }
 
 // Push appends m. It reports whether the caller has to schedule the queue, or ErrSlowClient when m does not fit. After
@@ -40,7 +40,7 @@ func (q *Queue) Push(m *message.Message) (schedule bool, err error) {
 	if q.ended {
 		return false, nil
 	}
-	if q.bytes > 0 && q.bytes+m.Size() > q.limit {
+	if q.bytes > 0 && q.bytes+m.Cost() > q.limit {
 		q.ended = true
 		return false, ErrSlowClient
 	}
@@ -73,13 +73,19 @@ func (q *Queue) Drop() {
 }
 
 func (q *Queue) append(m *message.Message) {
-	q.bytes += m.Size()
+	q.bytes += m.Cost()
 	if q.first == nil && q.more == nil {
 		q.first = m
 		return
 	}
 	if q.more == nil {
 		q.more = slices.Get().(*[]*message.Message)
+	}
+	// A client that is always a little behind never empties its queue: what was taken must not stay in front for ever.
+	if s := *q.more; len(s) == cap(s) && q.next > len(s)/2 {
+		n := copy(s, s[q.next:])
+		clear(s[n:])
+		*q.more, q.next = s[:n], 0
 	}
 	*q.more = append(*q.more, m)
 }
@@ -105,6 +111,7 @@ func (q *Queue) Take(run *Run) (n int, ended bool) {
 	}
 	if q.more != nil {
 		took := copy(run[n:], (*q.more)[q.next:])
+		clear((*q.more)[q.next : q.next+took]) // what is written should not wait for the rest to be forgotten
 		q.next += took
 		n += took
 		if q.next == len(*q.more) {
@@ -112,7 +119,7 @@ func (q *Queue) Take(run *Run) (n int, ended bool) {
 		}
 	}
 	for _, m := range run[:n] {
-		q.taken += m.Size()
+		q.taken += m.Cost()
 	}
 	if n == 0 {
 		q.scheduled = false
@@ -133,7 +140,7 @@ func (q *Queue) release() {
 	q.more, q.next = nil, 0
 }
 
-// Bytes is how many payload bytes wait or are being written.
+// Bytes is what the messages that wait or are being written cost, see [message.Message.Cost].
 func (q *Queue) Bytes() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

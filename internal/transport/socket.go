@@ -55,10 +55,12 @@ func (b *Buffer) Use(n int) {
 	}
 }
 
-// Preload puts bytes in front that came before the socket was read, at most 4 KiB.
-func (b *Buffer) Preload(p []byte) {
+// Preload adds bytes that came before the socket was read, and returns how many of p there was room for.
+func (b *Buffer) Preload(p []byte) int {
 	b.grab()
-	b.w += copy(b.data[b.w:], p)
+	n := copy(b.data[b.w:], p)
+	b.w += n
+	return n
 }
 
 // Release gives the memory back; unused bytes are lost.

@@ -73,7 +73,8 @@ var (
 
 // Limits bound what one connection may hold. The zero value means the defaults.
 type Limits struct {
-	// QueueBytes is how many payload bytes may wait for a client; one message of any size fits an empty queue.
+	// QueueBytes is how many bytes may wait for a client, a little for each message itself included; one message of any size
+	// fits an empty queue.
 	// 0 means [DefaultQueueBytes].
 	QueueBytes int
 	// MessageBytes is the largest message a client may send over a WebSocket, fragments together. 0 means [DefaultMessageBytes].

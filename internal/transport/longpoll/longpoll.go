@@ -21,16 +21,18 @@ type Conn struct {
 	waiting []*message.Message
 	bytes   int
 	ended   bool      // nothing will follow what waits
+	reason  error     // why, unless it ended properly
 	gone    bool      // the handler has been told
 	poll    *held     // the poll that is being held, or nil
 	polled  bool      // the first poll has been answered
-	since   time.Time // when the last poll was answered
+	since   time.Time // when the last poll ended
 }
 
 // held is a poll that waits for something to say.
 type held struct {
 	woken    chan struct{}
 	replaced bool // by a newer poll, which gets the messages; guarded by Conn.mu
+	waking   bool // a batch is going to wake it; guarded by Conn.mu
 }
 
 // Config is what a connection needs to know.
@@ -55,16 +57,19 @@ func (c *Conn) Push(m *message.Message, b *message.Batch) {
 		c.mu.Unlock()
 		return
 	}
-	if c.bytes > 0 && c.bytes+m.Size() > c.limit {
+	if c.bytes > 0 && c.bytes+m.Cost() > c.limit {
 		c.mu.Unlock()
 		c.Abort(transport.ErrSlowClient)
 		return
 	}
 	c.waiting = append(c.waiting, m)
-	c.bytes += m.Size()
-	held := c.poll != nil
+	c.bytes += m.Cost()
+	wake := c.poll != nil && !c.poll.waking
+	if wake {
+		c.poll.waking = true
+	}
 	c.mu.Unlock()
-	if held {
+	if wake {
 		b.Add(c)
 	}
 }
@@ -80,6 +85,7 @@ func (c *Conn) wake() {
 	if c.poll != nil {
 		close(c.poll.woken)
 		c.poll = nil
+		c.since = time.Now() // not when the poll began to be held, which may be longer ago than a client may stay away
 	}
 }
 
@@ -95,16 +101,19 @@ func (c *Conn) End(*message.Batch) {
 func (c *Conn) Abort(reason error) {
 	c.mu.Lock()
 	c.ended = true
+	if c.reason == nil {
+		c.reason = reason
+	}
 	c.waiting, c.bytes = nil, 0
 	c.wake()
 	c.mu.Unlock()
-	go c.over(reason) // whoever aborts must not wait for what the handler does about it
+	go c.over() // whoever aborts must not wait for what the handler does about it
 }
 
 // over tells the handler, once.
-func (c *Conn) over(reason error) {
+func (c *Conn) over() {
 	c.mu.Lock()
-	first := !c.gone
+	first, reason := !c.gone, c.reason
 	c.gone = true
 	c.mu.Unlock()
 	if first {
@@ -148,6 +157,10 @@ func (c *Conn) ServePoll(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		c.mu.Lock()
+		if r.Context().Err() != nil { // its client went away in the same moment: the next poll shall have the messages
+			c.mu.Unlock()
+			return
+		}
 		if poll.replaced {
 			c.mu.Unlock()
 			answer(w, http.StatusNoContent, "text/plain", nil)
@@ -163,7 +176,7 @@ func (c *Conn) ServePoll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusNoContent, "text/plain", nil)
-	c.over(nil)
+	c.over()
 }
 
 // hold waits; false means that the poll has been answered, or that its client is no longer there.

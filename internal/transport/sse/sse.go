@@ -222,7 +222,12 @@ func (s *writerStream) write(run []*message.Message) error {
 			return err
 		}
 	}
-	return s.controller.Flush()
+	if err := s.controller.Flush(); err != nil {
+		return err
+	}
+	// In HTTP/2 a deadline that is left standing ends the stream when it comes, though nothing is being written.
+	_ = s.controller.SetWriteDeadline(time.Time{})
+	return nil
 }
 
 func (s *writerStream) close() {} // the handler returns when done is closed

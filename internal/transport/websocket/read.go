@@ -51,9 +51,7 @@ var errClosed = errors.New("closed")
 
 func (r *reader) run(rest []byte) error {
 	for len(rest) > 0 {
-		n := min(len(rest), 4<<10)
-		r.in.Preload(rest[:n])
-		rest = rest[n:]
+		rest = rest[r.in.Preload(rest):]
 		if err := r.consume(); err != nil {
 			return ended(err)
 		}

@@ -1,0 +1,367 @@
+// Package app wires a node: configuration, store, instances, gateways, listeners, and their end.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/hubgate/hubgate/internal/config"
+	"github.com/hubgate/hubgate/internal/message"
+	"github.com/hubgate/hubgate/internal/natsd"
+	"github.com/hubgate/hubgate/internal/resource"
+	"github.com/hubgate/hubgate/internal/store"
+	"github.com/hubgate/hubgate/internal/store/natskv"
+	"github.com/hubgate/hubgate/internal/telemetry"
+)
+
+// Version is what this build calls itself; the linker may set it.
+var Version = "dev"
+
+// Run runs a node until ctx ends, and then ends it gracefully: clients are told to come back, app servers that the service goes down. ready
+// is called once, when everything answers.
+func Run(ctx context.Context, o Options, ready func(Addresses)) (err error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	settings := o.Config
+	if settings == nil {
+		settings = config.Default()
+	}
+	if o.DataDir == "" && o.NATSURL == "" {
+		dir, err := os.MkdirTemp("", "hubgate-")
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		o.DataDir = dir
+	}
+	n := &node{options: o, settings: settings, log: o.Logger}
+	defer func() { err = errors.Join(err, n.end()) }()
+	if err := n.start(ctx); err != nil {
+		return err
+	}
+	addresses, err := n.addresses(ctx)
+	if err != nil {
+		return err
+	}
+	ready(addresses)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-n.failed:
+		return err
+	}
+}
+
+// node is what Run starts and ends.
+type node struct {
+	options  Options
+	settings *config.Config
+	log      *slog.Logger
+
+	nats   *natsd.Server
+	store  store.Store
+	state  *state
+	health telemetry.Health
+	pool   *message.Pool
+	room   *chatRoom
+
+	listeners map[string]net.Listener
+	servers   []*http.Server
+	background
+}
+
+// background are the goroutines that run as long as the node.
+type background struct {
+	failed chan error
+	stop   context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// names of listeners
+const (
+	listenSignalR  = "SignalR"
+	listenGateway  = "gateway"
+	listenMetrics  = "metrics"
+	listenChatRoom = "chat room"
+)
+
+func (n *node) start(ctx context.Context) error {
+	nodeID, err := newNodeID()
+	if err != nil {
+		return err
+	}
+	if err := n.listen(); err != nil {
+		return err
+	}
+	if n.nats, err = natsd.Start(ctx, natsd.Options{URL: n.options.NATSURL, Dir: n.options.DataDir, Name: nodeID, Logger: n.log}); err != nil {
+		return err
+	}
+	if n.store, err = natskv.Open(ctx, n.nats.Conn(), natskv.Options{Logger: n.log}); err != nil {
+		return err
+	}
+	if err := n.write(ctx); err != nil {
+		return err
+	}
+	registry := telemetry.NewRegistry(Version)
+	n.pool = message.NewPool()
+	n.state = newState(nodeID, n.pool, newMetrics(registry), newLimits(n.settings.Limits), n.log)
+	n.defaults()
+	if l := n.listeners[listenSignalR]; l != nil {
+		n.state.listening(l.Addr())
+	}
+	n.health.Add("store", n.nats.Check)
+
+	// What runs in the background ends by itself only when it fails.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stop = stop
+	n.failed = make(chan error, 8)
+	synced := make(chan struct{})
+	n.spawn(func() error { return n.state.follow(background, n.store, func() { close(synced) }) })
+	n.spawn(func() error { n.state.tick(background); return nil })
+	select {
+	case <-synced:
+	case err := <-n.failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	n.serve(listenSignalR, &n.state.signalR)
+	n.serve(listenGateway, &n.state.gateways)
+	n.serve(listenMetrics, telemetry.NewHandler(registry, &n.health))
+	if n.options.Demo {
+		return n.startChatRoom(ctx)
+	}
+	return nil
+}
+
+// newNodeID makes the part of connection ids that says which node they are of.
+func newNodeID() (string, error) {
+	var b [4]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// write stores what the configuration and the demo bring.
+func (n *node) write(ctx context.Context) error {
+	var resources []resource.Resource
+	if n.options.Config != nil {
+		fromFile, err := n.options.Config.Resources(func(id resource.ID) *resource.SignalR {
+			stored, _, err := store.Get[resource.SignalR](ctx, n.store, id)
+			if err != nil {
+				return nil
+			}
+			return stored
+		})
+		if err != nil {
+			return err
+		}
+		resources = fromFile
+	}
+	if n.options.Demo {
+		story, err := n.demoResources(ctx)
+		if err != nil {
+			return err
+		}
+		resources = append(resources, story...)
+	}
+	_, err := store.Apply(ctx, n.store, resources)
+	return err
+}
+
+// defaults are those that answer under a host name which nobody has.
+func (n *node) defaults() {
+	if n.options.Demo {
+		n.state.defaultInstance, n.state.defaultService = demoInstance, demoService
+		return
+	}
+	if all := n.settings.SignalR; len(all) > 0 {
+		n.state.defaultInstance = all[0].Name
+	}
+	if all := n.settings.APIManagement; len(all) > 0 {
+		n.state.defaultService = all[0].Name
+	}
+}
+
+// listen takes all ports before anything else happens, so that one that is taken is an error at once.
+func (n *node) listen() error {
+	n.listeners = make(map[string]net.Listener)
+	for name, address := range map[string]string{
+		listenSignalR:  n.options.SignalRAddress,
+		listenGateway:  n.options.GatewayAddress,
+		listenMetrics:  n.options.MetricsAddress,
+		listenChatRoom: n.options.ChatRoomAddress,
+	} {
+		if config.Off(address) || name == listenChatRoom && !n.options.Demo {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("the %s listener: %w; choose another address", name, err)
+		}
+		n.listeners[name] = l
+	}
+	return nil
+}
+
+// serve answers on a listener, if there is one of that name.
+func (n *node) serve(name string, h http.Handler) {
+	l := n.listeners[name]
+	if l == nil {
+		return
+	}
+	limits := n.settings.Limits
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: limits.RequestHeaderTimeout.Std(),
+		MaxHeaderBytes:    int(limits.RequestHeader),
+		ErrorLog:          slog.NewLogLogger(n.log.With("listener", name).Handler(), slog.LevelDebug),
+	}
+	n.servers = append(n.servers, s)
+	n.spawn(func() error {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("the %s listener: %w", name, err)
+		}
+		return nil
+	})
+}
+
+func (n *node) spawn(f func() error) {
+	n.done.Go(func() {
+		if err := f(); err != nil && !errors.Is(err, context.Canceled) {
+			select {
+			case n.failed <- err:
+			default: // the node ends already, because of another one
+			}
+		}
+	})
+}
+
+// url is the address of a listener as others write it, or "".
+func (n *node) url(name string) string {
+	l := n.listeners[name]
+	if l == nil {
+		return ""
+	}
+	return "http://" + hostPort(l.Addr())
+}
+
+// hostPort names this machine where an address names all or the loopback.
+func hostPort(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func (n *node) addresses(ctx context.Context) (Addresses, error) {
+	a := Addresses{
+		SignalR: n.url(listenSignalR),
+		Gateway: n.url(listenGateway),
+		Metrics: n.url(listenMetrics),
+	}
+	if n.room != nil {
+		a.ChatRoom = n.url(listenChatRoom)
+	}
+	s, err := n.connectionString(ctx)
+	a.ConnectionString = s
+	return a, err
+}
+
+// connectionString is that of the default instance; its ClientEndpoint is the gateway, when one runs and has a service.
+func (n *node) connectionString(ctx context.Context) (string, error) {
+	l := n.listeners[listenSignalR]
+	if l == nil {
+		return "", nil
+	}
+	records, err := n.store.List(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	resources, err := n.state.codec.DecodeAll(records)
+	if err != nil {
+		return "", err
+	}
+	var instance *resource.SignalR
+	hasService := false
+	for _, r := range resources {
+		switch r := r.(type) {
+		case *resource.SignalR:
+			if instance == nil || r.ID.Name() == n.state.defaultInstance {
+				instance = r
+			}
+		case *resource.ApiManagementService:
+			hasService = true
+		}
+	}
+	if instance == nil {
+		return "", nil
+	}
+	host, port, err := net.SplitHostPort(hostPort(l.Addr()))
+	if err != nil {
+		return "", err
+	}
+	s := fmt.Sprintf("Endpoint=http://%s;Port=%s;AccessKey=%s;Version=1.0;", host, port, instance.PrimaryKey)
+	if hasService && n.url(listenGateway) != "" {
+		s += "ClientEndpoint=" + n.url(listenGateway) + ";"
+	}
+	return s, nil
+}
+
+// end stops everything, in the order in which parts need each other.
+func (n *node) end() error {
+	n.health.Drain()
+	timeout := n.settings.ShutdownTimeout.Std()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	var errs []error
+	// Listeners close first, so that clients which are told to come back do not come back here.
+	var closing sync.WaitGroup
+	for _, s := range n.servers {
+		closing.Go(func() {
+			if err := s.Shutdown(ctx); err != nil {
+				_ = s.Close() // whoever is still there has had the time
+			}
+		})
+	}
+	if n.room != nil {
+		n.room.stop()
+	}
+	if n.state != nil {
+		for _, i := range n.state.all() {
+			i.shutdown()
+		}
+	}
+	closing.Wait()
+	for _, l := range n.listeners {
+		_ = l.Close() // those that nobody served
+	}
+	if n.stop != nil {
+		n.stop()
+	}
+	n.done.Wait()
+	if n.pool != nil {
+		n.pool.Close()
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	if n.nats != nil {
+		n.nats.Close()
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,318 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hubgate/hubgate/internal/gateway"
+	"github.com/hubgate/hubgate/internal/message"
+	"github.com/hubgate/hubgate/internal/resource"
+	"github.com/hubgate/hubgate/internal/store"
+)
+
+// resourceTypes are the resources that a node knows, by type.
+func resourceTypes() map[string]func() resource.Resource {
+	const apim = resource.ApiManagement + "/service"
+	return map[string]func() resource.Resource{
+		resource.SignalRService + "/signalR": func() resource.Resource { return new(resource.SignalR) },
+		apim:                                 func() resource.Resource { return new(resource.ApiManagementService) },
+		apim + "/apis":                       func() resource.Resource { return new(resource.API) },
+		apim + "/apiVersionSets":             func() resource.Resource { return new(resource.APIVersionSet) },
+		apim + "/apis/operations":            func() resource.Resource { return new(resource.Operation) },
+		apim + "/policies":                   func() resource.Resource { return new(resource.Policy) },
+		apim + "/apis/policies":              func() resource.Resource { return new(resource.Policy) },
+		apim + "/apis/operations/policies":   func() resource.Resource { return new(resource.Policy) },
+		apim + "/products":                   func() resource.Resource { return new(resource.Product) },
+		apim + "/products/apis":              func() resource.Resource { return new(resource.ProductAPI) },
+		apim + "/products/policies":          func() resource.Resource { return new(resource.Policy) },
+		apim + "/namedValues":                func() resource.Resource { return new(resource.NamedValue) },
+		apim + "/backends":                   func() resource.Resource { return new(resource.Backend) },
+		apim + "/policyFragments":            func() resource.Resource { return new(resource.PolicyFragment) },
+		apim + "/subscriptions":              func() resource.Resource { return new(resource.Subscription) },
+	}
+}
+
+// state is what runs on a node because of what is stored: it follows the store.
+type state struct {
+	nodeID  string
+	codec   *store.Codec
+	pool    *message.Pool
+	metrics *metrics
+	limits  limits
+	log     *slog.Logger
+
+	signalR  hosts // by host name, for requests from the network
+	local    hosts // the same instances, for requests of a gateway in this process
+	gateways hosts
+
+	// Names of the defaults; "" means the first by id.
+	defaultInstance, defaultService string
+
+	localMu        sync.RWMutex
+	localAddresses map[string]bool // "host:port" under which the SignalR listener is reached
+
+	// Owned by follow.
+	records   map[string]store.Record
+	instances map[string]*instance
+	services  map[string]*gateway.Gateway
+
+	mu      sync.Mutex
+	running []*instance // for tick, readiness and shutdown
+}
+
+func newState(nodeID string, pool *message.Pool, m *metrics, l limits, log *slog.Logger) *state {
+	return &state{
+		nodeID: nodeID, codec: store.NewCodec(resourceTypes()), pool: pool, metrics: m, limits: l, log: log,
+		records: make(map[string]store.Record), instances: make(map[string]*instance), services: make(map[string]*gateway.Gateway),
+	}
+}
+
+// settle is how long a change waits for others that belong to it, so that a service with many APIs is compiled once.
+const settle = 20 * time.Millisecond
+
+// follow applies what is stored, and then every change, until ctx ends. synced is called once, when what was stored at the start runs.
+func (s *state) follow(ctx context.Context, st store.Store, synced func()) error {
+	events, err := st.Watch(ctx, "")
+	if err != nil {
+		return err
+	}
+	changed := make(map[string]bool) // keys of top-level resources
+	take := func(e store.Event) {
+		key := e.Record.ID.Key()
+		if e.Deleted {
+			delete(s.records, key)
+		} else {
+			s.records[key] = e.Record
+		}
+		changed[topLevel(e.Record.ID)] = true
+	}
+	ready := false
+	for {
+		e, ok := <-events
+		if !ok {
+			return ctx.Err()
+		}
+		if e.Synced {
+			ready = true
+		} else {
+			take(e)
+		}
+		if !ready {
+			continue
+		}
+		timer := time.NewTimer(settle)
+	collect:
+		for {
+			select {
+			case e, ok := <-events:
+				if !ok {
+					timer.Stop()
+					return ctx.Err()
+				}
+				take(e)
+			case <-timer.C:
+				break collect
+			}
+		}
+		for key := range changed {
+			s.apply(key)
+		}
+		clear(changed)
+		s.publish()
+		if synced != nil {
+			synced()
+			synced = nil
+		}
+	}
+}
+
+// topLevel is the key of the instance or service that a resource belongs to.
+func topLevel(id resource.ID) string {
+	for parent := id.Parent(); parent != ""; parent = id.Parent() {
+		id = parent
+	}
+	return id.Key()
+}
+
+// apply takes over what is stored of one instance or service. What cannot be used is reported, and the old one goes on.
+func (s *state) apply(key string) {
+	record, there := s.records[key]
+	kind := strings.ToLower(record.Kind)
+	switch {
+	case kind == strings.ToLower(resource.SignalRService+"/signalR"):
+		s.applyInstance(key, record)
+	case kind == strings.ToLower(resource.ApiManagement+"/service"):
+		s.applyService(key, record)
+	case !there:
+		if i := s.instances[key]; i != nil {
+			delete(s.instances, key)
+			go i.shutdown()
+		}
+		delete(s.services, key)
+	}
+}
+
+func (s *state) applyInstance(key string, record store.Record) {
+	r, err := s.codec.Decode(record)
+	if err == nil {
+		err = r.Validate()
+	}
+	if err != nil {
+		s.log.Error("a SignalR instance cannot be used as it is stored; it goes on as before", "id", record.ID, "reason", err)
+		return
+	}
+	res := r.(*resource.SignalR)
+	i := s.instances[key]
+	if i == nil {
+		i = newInstance(s.nodeID, s.pool, s.metrics.of(res.ID.Name()), s.limits, s.log.With("instance", res.ID.Name()))
+		s.instances[key] = i
+	}
+	i.configure(res)
+}
+
+func (s *state) applyService(key string, record store.Record) {
+	var own []store.Record
+	for k, r := range s.records {
+		if k == key || strings.HasPrefix(k, key+"/") {
+			own = append(own, r)
+		}
+	}
+	slices.SortFunc(own, func(a, b store.Record) int { return cmp.Compare(a.ID.Key(), b.ID.Key()) })
+	resources, err := s.codec.DecodeAll(own)
+	g := s.services[key]
+	if g == nil {
+		g = gateway.New(gateway.Options{Service: record.ID, Logger: s.log.With("service", record.ID.Name()), Local: s.localHandler})
+		s.services[key] = g
+	}
+	if err == nil {
+		err = g.Update(resources)
+	}
+	if err != nil {
+		s.log.Error("an API Management service cannot be used as it is stored; it goes on as before", "id", record.ID, "reason", err)
+	}
+}
+
+// publish makes the host names of all instances and services known.
+func (s *state) publish() {
+	direct, local, gates := newTable(), newTable(), newTable()
+	var running []*instance
+	for _, key := range slices.Sorted(maps.Keys(s.instances)) {
+		i := s.instances[key]
+		running = append(running, i)
+		first := strings.EqualFold(i.resource.ID.Name(), s.defaultInstance)
+		add(direct, i.resource.HostNames, i.direct, first)
+		add(local, i.resource.HostNames, i.local, first)
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.services)) {
+		record := s.records[key]
+		r, err := s.codec.Decode(record)
+		if err != nil {
+			continue // applyService has said so
+		}
+		res := r.(*resource.ApiManagementService)
+		add(gates, res.HostNames, s.services[key], strings.EqualFold(res.ID.Name(), s.defaultService))
+	}
+	s.signalR.set(direct)
+	s.local.set(local)
+	s.gateways.set(gates)
+	s.mu.Lock()
+	s.running = running
+	s.mu.Unlock()
+}
+
+func newTable() *hostTable { return &hostTable{byName: make(map[string]http.Handler)} }
+
+func add(t *hostTable, names []string, h http.Handler, isDefault bool) {
+	for _, name := range names {
+		t.byName[strings.ToLower(name)] = h
+	}
+	if t.fallback == nil || isDefault {
+		t.fallback = h
+	}
+}
+
+// listening says under which address the SignalR listener is reached, so that a gateway knows which backends are here.
+func (s *state) listening(address net.Addr) {
+	tcp, ok := address.(*net.TCPAddr)
+	if !ok {
+		return
+	}
+	port := fmt.Sprint(tcp.Port)
+	s.localMu.Lock()
+	defer s.localMu.Unlock()
+	s.localAddresses = map[string]bool{net.JoinHostPort(tcp.IP.String(), port): true}
+	if tcp.IP.IsLoopback() || tcp.IP.IsUnspecified() {
+		for _, host := range []string{"localhost", "127.0.0.1", "::1"} {
+			s.localAddresses[net.JoinHostPort(host, port)] = true
+		}
+	}
+}
+
+// localHandler is the instance behind a backend's URL when it runs on this node, else nil.
+func (s *state) localHandler(u *url.URL) http.Handler {
+	if u.Scheme == "https" || u.Scheme == "wss" {
+		return nil // what answers there has a certificate, and this listener has none
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	host := strings.ToLower(u.Hostname())
+	s.localMu.RLock()
+	here := s.localAddresses[net.JoinHostPort(host, port)]
+	if !here && s.named(host) {
+		here = slices.ContainsFunc(slices.Collect(maps.Keys(s.localAddresses)), func(a string) bool { return strings.HasSuffix(a, ":"+port) })
+	}
+	s.localMu.RUnlock()
+	if !here {
+		return nil
+	}
+	// The instance is looked up for each request: which one has the name may change while a gateway's snapshot stays.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler := s.local.find(host)
+		if handler == nil {
+			http.Error(w, "no SignalR instance has this host name", http.StatusNotFound)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// named reports whether an instance has that host name.
+func (s *state) named(host string) bool {
+	t := s.local.table.Load()
+	return t != nil && t.byName[host] != nil
+}
+
+// all lists the instances that run.
+func (s *state) all() []*instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.running)
+}
+
+// tick looks after time once a second until ctx ends.
+func (s *state) tick(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			for _, i := range s.all() {
+				i.tick(now)
+			}
+		}
+	}
+}
