@@ -45,6 +45,10 @@ type Listeners struct {
 	Management string `yaml:"management"`
 	// Metrics is for /metrics, /healthz and /readyz. Default: 127.0.0.1:9100.
 	Metrics string `yaml:"metrics"`
+
+	// SignalRTLS and GatewayTLS are the certificates of those listeners. Default: none, they speak plain HTTP.
+	SignalRTLS TLS `yaml:"signalrTls"`
+	GatewayTLS TLS `yaml:"gatewayTls"`
 }
 
 // NATS says which NATS a node uses.
@@ -81,6 +85,15 @@ type Instance struct {
 
 	// DisableLocalAuth refuses tokens signed with the access keys. Default: false.
 	DisableLocalAuth bool `yaml:"disableLocalAuth"`
+
+	// Access says which requests the instance takes. Default: all.
+	Access Access `yaml:"access"`
+
+	// Quotas bound what the instance does for its clients.
+	Quotas Quotas `yaml:"quotas"`
+
+	// Logs says which resource logs are written.
+	Logs Logs `yaml:"logs"`
 }
 
 // CORS says which web pages may use an instance.

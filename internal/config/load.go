@@ -59,6 +59,13 @@ func (r *resolver) resolve(c *Config) {
 	if c.DataDirectory != "" {
 		c.DataDirectory = r.absolute(c.DataDirectory)
 	}
+	for _, t := range []*TLS{&c.Listeners.SignalRTLS, &c.Listeners.GatewayTLS} {
+		for _, file := range []*string{&t.CertificateFile, &t.KeyFile, &t.ClientCAFile} {
+			if *file != "" {
+				*file = r.absolute(*file)
+			}
+		}
+	}
 	r.secret("nats.url", &c.NATS.URL)
 	for i := range c.SignalR {
 		path := fmt.Sprintf("signalr[%d]", i)

@@ -68,6 +68,9 @@ func (c *Config) resources(fillKeys func(*resource.SignalR)) []placed {
 		fillKeys(instance)
 		all = append(all, placed{fmt.Sprintf("signalr[%d]", i), instance, map[string]string{
 			"id": "name", "allowedOrigins": "cors.allowedOrigins", "keepAliveSeconds": "keepAlive", "clientTimeoutSeconds": "clientTimeout",
+			"networkACLs.defaultAction": "access.defaultAction", "networkACLs.publicNetwork": "access", "networkACLs.ipRules": "access.ipRules",
+			"quotas.maxClientConnectionLifetimeInSeconds": "quotas.connectionLifetime",
+			"quotas.clientConnectionCountRules":           "quotas.connectionRules", "quotas.clientTrafficControlRules": "quotas.trafficRules",
 		}})
 	}
 	for i, s := range c.APIManagement {
@@ -84,15 +87,20 @@ func (c *Config) instance(s Instance) *resource.SignalR {
 		SecondaryKey:         s.SecondaryKey.Reveal(),
 		HostNames:            append([]string{strings.ToLower(s.Name) + ".service.signalr." + c.Domain}, s.HostNames...),
 		AllowedOrigins:       s.CORS.AllowedOrigins,
-		KeepAliveSeconds:     int(s.KeepAlive.Std() / time.Second),
-		ClientTimeoutSeconds: int(s.ClientTimeout.Std() / time.Second),
+		KeepAliveSeconds:     seconds(s.KeepAlive),
+		ClientTimeoutSeconds: seconds(s.ClientTimeout),
 		DisableLocalAuth:     s.DisableLocalAuth,
+		NetworkACLs:          s.Access.resource(),
+		Quotas:               s.Quotas.resource(),
+		Logs:                 resource.ResourceLogs(s.Logs),
 	}
 	for _, u := range s.Upstream {
 		instance.Upstream = append(instance.Upstream, resource.UpstreamTemplate(u))
 	}
 	return instance
 }
+
+func seconds(d Duration) int { return int(d.Std() / time.Second) }
 
 func (c *Config) service(path string, s Service) []placed {
 	id := resource.NewID(resource.ApiManagement, "service", s.Name)

@@ -36,7 +36,7 @@ func (c *Config) validate(report reporter) {
 	oneOf(report, "log.format", c.Log.Format, "text", "json")
 	for i, s := range c.SignalR {
 		path := fmt.Sprintf("signalr[%d]", i)
-		for name, v := range map[string]Duration{"keepAlive": s.KeepAlive, "clientTimeout": s.ClientTimeout} {
+		for name, v := range map[string]Duration{"keepAlive": s.KeepAlive, "clientTimeout": s.ClientTimeout, "quotas.connectionLifetime": s.Quotas.ConnectionLifetime} {
 			if v.Std()%time.Second != 0 {
 				report(path+"."+name, "must be a whole number of seconds")
 			}
@@ -46,6 +46,8 @@ func (c *Config) validate(report reporter) {
 }
 
 func (l *Listeners) validate(report reporter) {
+	l.SignalRTLS.validate(report, "listeners.signalrTls")
+	l.GatewayTLS.validate(report, "listeners.gatewayTls")
 	used := make(map[string]string)
 	for _, listener := range []struct{ path, address string }{
 		{"listeners.signalr", l.SignalR}, {"listeners.gateway", l.Gateway}, {"listeners.management", l.Management}, {"listeners.metrics", l.Metrics},
