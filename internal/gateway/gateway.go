@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hubgate/hubgate/internal/gateway/policy"
+	"github.com/hubgate/hubgate/internal/gateway/proxy"
+	"github.com/hubgate/hubgate/internal/resource"
+)
+
+// StatusPath answers an empty 200 on every gateway; load balancers and Kubernetes probes of API Management use it.
+const StatusPath = "/status-0123456789abcdef"
+
+// Metrics counts what the gateway does. Its methods are called from many goroutines.
+type Metrics interface {
+	// RequestStarted is called once a request has matched or not.
+	RequestStarted()
+	// RequestDone is called at the end of each request; a WebSocket's that is relayed ends when it closes. The names are those of
+	// the resources, "" when the request matched none; status is 0 when the client went before there was one.
+	RequestDone(api, operation string, status int, total time.Duration)
+	// Reloaded is called for each [Gateway.Update], with whether the new configuration was taken.
+	Reloaded(ok bool)
+}
+
+// Options are what a gateway needs.
+type Options struct {
+	// Service is the API Management service whose resources it serves.
+	Service resource.ID
+	// Logger receives what goes wrong, and at debug level one line a request.
+	Logger *slog.Logger
+	// Local is the handler of a backend on the same node, or nil when the URL is another's. A nil Local means that there are none.
+	Local func(u *url.URL) http.Handler
+	// Metrics may be nil.
+	Metrics Metrics
+	// Expressions compiles policy expressions; nil means that documents with expressions are refused.
+	Expressions policy.ExpressionCompiler
+	// AnyScheme lets every API be called over HTTP and HTTPS, whatever its protocols say: for a gateway behind a proxy that ends TLS.
+	AnyScheme bool
+	// Proxy are the limits of forwarding.
+	Proxy proxy.Options
+}
+
+// Gateway serves the APIs of one API Management service.
+type Gateway struct {
+	options      Options
+	proxy        *proxy.Proxy
+	snapshot     atomic.Pointer[snapshot]
+	transactions sync.Pool
+}
+
+// New makes a gateway without any API.
+func New(o Options) *Gateway {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{options: o, proxy: proxy.New(o.Proxy)}
+	g.transactions.New = func() any { return &transaction{g: g} }
+	empty, err := g.build(nil)
+	if err != nil { // Nothing cannot be wrong.
+		panic(err)
+	}
+	g.snapshot.Store(empty)
+	return g
+}
+
+// Update compiles a new snapshot from the whole current set of resources and switches to it; on error the old one stays.
+// Resources of other services and providers are passed over. The error joins one *resource.Error for each fault.
+func (g *Gateway) Update(resources []resource.Resource) error {
+	s, err := g.build(resources)
+	if g.options.Metrics != nil {
+		g.options.Metrics.Reloaded(err == nil)
+	}
+	if err != nil {
+		return err
+	}
+	g.snapshot.Store(s)
+	return nil
+}
+
+// Check reports what [Gateway.Update] would, and changes nothing.
+func (g *Gateway) Check(resources []resource.Resource) error {
+	_, err := g.build(resources)
+	return err
+}
+
+// Close ends the WebSockets that are relayed to backends on other nodes and drops unused connections to backends.
+func (g *Gateway) Close() { g.proxy.Close() }
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == StatusPath {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	t := g.transactions.Get().(*transaction)
+	t.begin(w, r)
+	if g.options.Metrics != nil {
+		g.options.Metrics.RequestStarted()
+	}
+	// A panic skips the release: what still refers to the transaction is not known then.
+	if t.serve(g.snapshot.Load()) {
+		t.release()
+	}
+}
+
+// serve runs the transaction and says whether it may be used again.
+func (t *transaction) serve(s *snapshot) (reusable bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.done()
+			t.abandon()
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
+			}
+			t.g.options.Logger.Error("a request panicked", "panic", p, "stack", string(debug.Stack()))
+			if t.wrote || t.hijacked {
+				panic(http.ErrAbortHandler)
+			}
+			http.Error(t.w, string(policy.ErrorBody(http.StatusInternalServerError, "Internal server error", t.x.RequestID())), http.StatusInternalServerError)
+		}
+	}()
+	s.handle(t)
+	t.write()
+	t.done()
+	return true
+}
+
+// done counts and logs the request.
+func (t *transaction) done() {
+	x := &t.x
+	var api, operation string
+	if x.API != nil {
+		api = x.API.BaseName()
+	}
+	if x.Operation != nil {
+		operation = x.Operation.ID.Name()
+	}
+	total := time.Since(x.Start)
+	if m := t.g.options.Metrics; m != nil {
+		m.RequestDone(api, operation, x.Response.Status, total)
+	}
+	logger := t.g.options.Logger
+	if e := x.LastError; e != nil && x.Response.Status >= http.StatusInternalServerError && logger.Enabled(x.Context, slog.LevelWarn) {
+		logger.Warn("a request failed", "api", api, "operation", operation, "status", x.Response.Status, "source", e.Source, "reason", e.Reason,
+			"section", e.Section, "error", t.failure(), "correlationId", x.RequestID())
+		return
+	}
+	if logger.Enabled(x.Context, slog.LevelDebug) {
+		logger.Debug("request", "api", api, "operation", operation, "method", x.Inbound.Method, "status", x.Response.Status, "duration", total, "correlationId", x.RequestID())
+	}
+}
+
+var _ http.Handler = (*Gateway)(nil)

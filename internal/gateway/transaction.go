@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hubgate/hubgate/internal/gateway/policy"
+	"github.com/hubgate/hubgate/internal/gateway/proxy"
+)
+
+// transaction is a request with its exchange and all that is needed to answer it. It comes from a pool; one goroutine owns it.
+type transaction struct {
+	g *Gateway
+	x policy.Exchange
+	w http.ResponseWriter
+
+	mode     policy.BufferMode  // of the response's body
+	upgraded io.ReadWriteCloser // the backend's connection after a 101
+	unplace  func()             // gives the place of a relayed WebSocket back
+	local    localWriter        // what a handler in process writes to
+	err      error              // of the backend, for the log
+	wrote    bool               // the head is out
+	hijacked bool               // the client's connection is another's
+	named    bool               // the client's address is in X-Forwarded-For
+}
+
+func (t *transaction) begin(w http.ResponseWriter, r *http.Request) {
+	t.w = w
+	t.x.Inbound, t.x.Context, t.x.Start = r, r.Context(), time.Now()
+	t.x.Forwarder, t.x.Tracer = t, nil
+	if t.g.options.Logger.Enabled(t.x.Context, slog.LevelDebug) {
+		t.x.Tracer = t
+	}
+}
+
+// release gives the transaction back to the pool.
+func (t *transaction) release() {
+	g := t.g
+	t.abandon()
+	t.x.Reset()
+	*t = transaction{g: g, x: t.x}
+	g.transactions.Put(t)
+}
+
+// prepare fills in the request that goes to the backend before any policy changes it.
+func (t *transaction) prepare(a *api) {
+	x, r := &t.x, t.x.Inbound
+	x.Request = policy.Request{Method: r.Method, Backend: a.backend, Path: x.Match.Path, RawQuery: r.URL.RawQuery, Header: proxy.RequestHeader(r, x.Handshake)}
+	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		x.Request.Body.SetStream(r.Body, r.ContentLength)
+	}
+}
+
+// Trace logs what a policy has to tell.
+func (t *transaction) Trace(x *policy.Exchange, source, severity, message string) {
+	t.g.options.Logger.DebugContext(x.Context, "trace", "source", source, "severity", severity, "message", message, "correlationId", x.RequestID())
+}
+
+// failure is the error of the backend, else the last error's message.
+func (t *transaction) failure() string {
+	if t.err != nil {
+		return t.err.Error()
+	}
+	if t.x.LastError.Source == "check-header" {
+		return "" // Its message holds the header's value, which may be a key.
+	}
+	return t.x.LastError.Message
+}
+
+// abandon gives up what the transaction holds of a backend.
+func (t *transaction) abandon() {
+	t.x.Response.Body.Close()
+	if t.unplace != nil {
+		t.unplace()
+	}
+	if t.upgraded != nil {
+		// Closed already after a relay; given up whatever state it is in otherwise.
+		_ = t.upgraded.Close()
+	}
+}
+
+// write writes the response, unless a handler in process has.
+func (t *transaction) write() {
+	if t.wrote || t.hijacked {
+		return
+	}
+	if t.upgraded != nil {
+		if t.x.Response.Status == http.StatusSwitchingProtocols && t.x.Response.FromBackend {
+			t.relay()
+			return
+		}
+		// A policy answers instead; abandon closes the backend's connection.
+	}
+	t.writeHead()
+	t.writeBody()
+}
+
+// writeHead sends the head of the response.
+func (t *transaction) writeHead() {
+	response := &t.x.Response
+	header := t.w.Header()
+	for name, values := range response.Header {
+		header[name] = values
+	}
+	if _, there := header["Content-Type"]; !there {
+		header["Content-Type"] = nil // else net/http guesses one
+	}
+	if response.Body.InMemory() && (response.Body.Replaced() || !response.FromBackend) {
+		delete(header, "Content-Length")
+		if bodyAllowed(response.Status) {
+			header["Content-Length"] = []string{strconv.FormatInt(response.Body.Length(), 10)}
+		}
+	}
+	for name := range response.Trailer {
+		header.Add("Trailer", name)
+	}
+	t.wrote = true
+	t.w.WriteHeader(response.Status)
+}
+
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// writeBody sends the body. A backend's body that breaks off ends the client's connection, so that the client sees it.
+func (t *transaction) writeBody() {
+	response := &t.x.Response
+	if !bodyAllowed(response.Status) || t.x.Inbound.Method == http.MethodHead {
+		return
+	}
+	if response.Body.InMemory() {
+		data, err := response.Body.Bytes()
+		if err == nil {
+			// An error is the client's, which hears of nothing any more.
+			_, _ = t.w.Write(data)
+		}
+		return
+	}
+	flush := t.mode == policy.BufferOff || proxy.IsEventStream(response.Header) || t.mode == policy.BufferAutomatic && response.Body.Length() < 0
+	_, err := proxy.Stream(t.w, response.Body.Reader(), flush)
+	response.Body.Close()
+	if broken, ok := errors.AsType[*proxy.ReadError](err); ok {
+		if t.x.Context.Err() == nil {
+			t.g.options.Logger.Warn("a backend's response broke off", "error", broken.Err, "correlationId", t.x.RequestID())
+		}
+		panic(http.ErrAbortHandler)
+	}
+	for name, values := range response.Trailer {
+		t.w.Header()[name] = values
+	}
+}
+
+// relay hands the client's connection to the proxy after the backend has switched protocols.
+func (t *transaction) relay() {
+	conn, buffered, err := http.NewResponseController(t.w).Hijack()
+	if err != nil {
+		t.x.Respond(http.StatusHTTPVersionNotSupported)
+		t.writeHead()
+		return
+	}
+	t.hijacked = true
+	t.unplace()
+	if err := conn.SetDeadline(time.Time{}); err == nil {
+		err = writeSwitchingProtocols(buffered.Writer, t.x.Response.Header)
+		if err == nil {
+			t.g.proxy.Relay(conn, buffered.Reader, t.upgraded)
+			return
+		}
+	}
+	_ = conn.Close()
+}
+
+func writeSwitchingProtocols(w *bufio.Writer, header http.Header) error {
+	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	if _, err := w.WriteString("HTTP/1.1 101 Switching Protocols\r\n"); err != nil {
+		return err
+	}
+	if err := header.Write(w); err != nil {
+		return err
+	}
+	if _, err := w.WriteString("\r\n"); err != nil {
+		return err
+	}
+	return w.Flush()
+}
