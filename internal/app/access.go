@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/netip"
 
-	"github.com/hubgate/hubgate/internal/auth"
 	"github.com/hubgate/hubgate/internal/resource"
 )
 

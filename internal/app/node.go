@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/hubgate/hubgate/internal/config"
@@ -75,6 +76,7 @@ type node struct {
 	room   *chatRoom
 
 	listeners map[string]net.Listener
+	secure    map[string]*certificates // of those listeners that speak TLS
 	servers   []*http.Server
 	background
 }
@@ -114,9 +116,10 @@ func (n *node) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry(Version)
 	n.pool = message.NewPool()
 	n.state = newState(nodeID, n.pool, newMetrics(registry), newLimits(n.settings.Limits), n.log)
+	n.state.anyScheme = n.secure[listenGateway] == nil
 	n.defaults()
 	if l := n.listeners[listenSignalR]; l != nil {
-		n.state.listening(l.Addr())
+		n.state.listening(l.Addr(), n.secure[listenSignalR] != nil)
 	}
 	n.health.Add("store", n.nats.Check)
 
@@ -211,6 +214,17 @@ func (n *node) listen() error {
 		}
 		n.listeners[name] = l
 	}
+	n.secure = make(map[string]*certificates)
+	for name, files := range map[string]config.TLS{listenSignalR: n.settings.Listeners.SignalRTLS, listenGateway: n.settings.Listeners.GatewayTLS} {
+		if !files.On() || n.listeners[name] == nil {
+			continue
+		}
+		c, err := newCertificates(files, n.log.With("listener", name))
+		if err != nil {
+			return fmt.Errorf("the %s listener: %w", name, err)
+		}
+		n.secure[name] = c
+	}
 	return nil
 }
 
@@ -229,7 +243,12 @@ func (n *node) serve(name string, h http.Handler) {
 	}
 	n.servers = append(n.servers, s)
 	n.spawn(func() error {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		serve := s.Serve
+		if c := n.secure[name]; c != nil {
+			s.TLSConfig = c.server()
+			serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
+		}
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("the %s listener: %w", name, err)
 		}
 		return nil
@@ -252,6 +271,9 @@ func (n *node) url(name string) string {
 	l := n.listeners[name]
 	if l == nil {
 		return ""
+	}
+	if n.secure[name] != nil {
+		return "https://" + hostPort(l.Addr())
 	}
 	return "http://" + hostPort(l.Addr())
 }
@@ -315,7 +337,8 @@ func (n *node) connectionString(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s := fmt.Sprintf("Endpoint=http://%s;Port=%s;AccessKey=%s;Version=1.0;", host, port, instance.PrimaryKey)
+	scheme, _, _ := strings.Cut(n.url(listenSignalR), ":")
+	s := fmt.Sprintf("Endpoint=%s://%s;Port=%s;AccessKey=%s;Version=1.0;", scheme, host, port, instance.PrimaryKey)
 	if hasService && n.url(listenGateway) != "" {
 		s += "ClientEndpoint=" + n.url(listenGateway) + ";"
 	}
@@ -354,6 +377,11 @@ func (n *node) end() error {
 		n.stop()
 	}
 	n.done.Wait()
+	if n.state != nil {
+		for _, g := range n.state.services {
+			g.Close()
+		}
+	}
 	if n.pool != nil {
 		n.pool.Close()
 	}

@@ -60,6 +60,9 @@ type state struct {
 
 	localMu        sync.RWMutex
 	localAddresses map[string]bool // "host:port" under which the SignalR listener is reached
+	localSecure    bool            // over TLS
+
+	anyScheme bool // the gateway's listener speaks plain HTTP, whatever the APIs say: somebody else ends TLS
 
 	// Owned by follow.
 	records   map[string]store.Record
@@ -158,7 +161,10 @@ func (s *state) apply(key string) {
 			delete(s.instances, key)
 			go i.shutdown()
 		}
-		delete(s.services, key)
+		if g := s.services[key]; g != nil {
+			delete(s.services, key)
+			g.Close()
+		}
 	}
 }
 
@@ -191,7 +197,7 @@ func (s *state) applyService(key string, record store.Record) {
 	resources, err := s.codec.DecodeAll(own)
 	g := s.services[key]
 	if g == nil {
-		g = gateway.New(gateway.Options{Service: record.ID, Logger: s.log.With("service", record.ID.Name()), Local: s.localHandler})
+		g = gateway.New(gateway.Options{Service: record.ID, Logger: s.log.With("service", record.ID.Name()), Local: s.localHandler, AnyScheme: s.anyScheme})
 		s.services[key] = g
 	}
 	if err == nil {
@@ -242,7 +248,7 @@ func add(t *hostTable, names []string, h http.Handler, isDefault bool) {
 }
 
 // listening says under which address the SignalR listener is reached, so that a gateway knows which backends are here.
-func (s *state) listening(address net.Addr) {
+func (s *state) listening(address net.Addr, secure bool) {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok {
 		return
@@ -250,6 +256,7 @@ func (s *state) listening(address net.Addr) {
 	port := fmt.Sprint(tcp.Port)
 	s.localMu.Lock()
 	defer s.localMu.Unlock()
+	s.localSecure = secure
 	s.localAddresses = map[string]bool{net.JoinHostPort(tcp.IP.String(), port): true}
 	if tcp.IP.IsLoopback() || tcp.IP.IsUnspecified() {
 		for _, host := range []string{"localhost", "127.0.0.1", "::1"} {
@@ -260,11 +267,12 @@ func (s *state) listening(address net.Addr) {
 
 // localHandler is the instance behind a backend's URL when it runs on this node, else nil.
 func (s *state) localHandler(u *url.URL) http.Handler {
-	if u.Scheme == "https" || u.Scheme == "wss" {
-		return nil // what answers there has a certificate, and this listener has none
-	}
+	secure := u.Scheme == "https" || u.Scheme == "wss"
 	port := u.Port()
-	if port == "" {
+	switch {
+	case port == "" && secure:
+		port = "443"
+	case port == "":
 		port = "80"
 	}
 	host := strings.ToLower(u.Hostname())
@@ -273,6 +281,7 @@ func (s *state) localHandler(u *url.URL) http.Handler {
 	if !here && s.named(host) {
 		here = slices.ContainsFunc(slices.Collect(maps.Keys(s.localAddresses)), func(a string) bool { return strings.HasSuffix(a, ":"+port) })
 	}
+	here = here && secure == s.localSecure
 	s.localMu.RUnlock()
 	if !here {
 		return nil
