@@ -68,12 +68,13 @@ type node struct {
 	settings *config.Config
 	log      *slog.Logger
 
-	nats   *natsd.Server
-	store  store.Store
-	state  *state
-	health telemetry.Health
-	pool   *message.Pool
-	room   *chatRoom
+	nats       *natsd.Server
+	store      store.Store
+	groupStore store.Store // of the groups of users
+	state      *state
+	health     telemetry.Health
+	pool       *message.Pool
+	room       *chatRoom
 
 	listeners map[string]net.Listener
 	secure    map[string]*certificates // of those listeners that speak TLS
@@ -116,6 +117,10 @@ func (n *node) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry(Version)
 	n.pool = message.NewPool()
 	n.state = newState(nodeID, n.pool, newMetrics(registry), newLimits(n.settings.Limits), n.log)
+	if n.groupStore, err = natskv.Open(ctx, n.nats.Conn(), natskv.Options{Bucket: userGroupsBucket, Logger: n.log}); err != nil {
+		return err
+	}
+	n.state.userGroups = newUserGroups(n.groupStore, n.log)
 	n.state.anyScheme = n.secure[listenGateway] == nil
 	n.defaults()
 	if l := n.listeners[listenSignalR]; l != nil {
@@ -384,6 +389,12 @@ func (n *node) end() error {
 	}
 	if n.pool != nil {
 		n.pool.Close()
+	}
+	if n.state != nil && n.state.userGroups != nil {
+		n.state.userGroups.close()
+	}
+	if n.groupStore != nil {
+		errs = append(errs, n.groupStore.Close())
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())

@@ -234,7 +234,7 @@ func TestShutdown(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("the node does not end")
 	}
-	n.servers, n.listeners, n.room, n.state, n.pool, n.store, n.nats = nil, nil, nil, nil, nil, nil, nil // the clean-up has nothing left to do
+	n.servers, n.listeners, n.room, n.state, n.pool, n.store, n.groupStore, n.nats = nil, nil, nil, nil, nil, nil, nil, nil // the clean-up has nothing left to do
 }
 
 func TestPortTaken(t *testing.T) {

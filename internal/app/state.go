@@ -51,6 +51,8 @@ type state struct {
 	limits  limits
 	log     *slog.Logger
 
+	userGroups *userGroups // nil: groups of users live as long as the node
+
 	signalR  hosts // by host name, for requests from the network
 	local    hosts // the same instances, for requests of a gateway in this process
 	gateways hosts
@@ -181,6 +183,11 @@ func (s *state) applyInstance(key string, record store.Record) {
 	i := s.instances[key]
 	if i == nil {
 		i = newInstance(s.nodeID, s.pool, s.metrics.of(res.ID.Name()), s.limits, s.log.With("instance", res.ID.Name()))
+		if s.userGroups != nil {
+			if err := s.userGroups.of(context.Background(), res.ID.Name(), i.registry); err != nil {
+				s.log.Error("the kept groups of users cannot be read", "id", record.ID, "reason", err)
+			}
+		}
 		s.instances[key] = i
 	}
 	i.configure(res)

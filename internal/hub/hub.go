@@ -11,9 +11,19 @@ import (
 // Registry holds the hubs of one SignalR instance.
 type Registry struct {
 	InstanceID string // names this node to app servers; the value of Asrs-Instance-Id
+	Keeper     Keeper // of the groups of users; nil keeps them as long as the process lives
 
 	mu   sync.RWMutex
 	hubs map[string]*Hub
+}
+
+// Keeper keeps the groups of users beyond the life of a node. Its methods do not block; done, unless it is nil, is called when the change is
+// durable, or cannot be made so.
+type Keeper interface {
+	// Keep notes that a user is in a group until a time, or for ever when that is zero.
+	Keep(hub, user, group string, until time.Time, done func(error))
+	// Drop forgets that a user is in some groups.
+	Drop(hub, user string, groups []string, done func(error))
 }
 
 // NewRegistry makes an empty registry.

@@ -89,6 +89,11 @@ const Forever time.Duration = -1
 // UserJoin puts all clients of a user into a group: those that are there and, for the given time, those that will come. A lifetime of 0 means
 // only those that are there.
 func (h *Hub) UserJoin(id, name string, lifetime time.Duration) {
+	h.UserJoinThen(id, name, lifetime, nil)
+}
+
+// UserJoinThen is [Hub.UserJoin] that calls done, unless it is nil, once the membership outlives this node.
+func (h *Hub) UserJoinThen(id, name string, lifetime time.Duration, done func(error)) {
 	s := h.users.of(id)
 	s.mu.Lock()
 	u := s.m[id]
@@ -97,9 +102,11 @@ func (h *Hub) UserJoin(id, name string, lifetime time.Duration) {
 		s.setLocked(id, u)
 	}
 	var clients []*Client
+	var until time.Time
 	if u != nil {
 		if lifetime != 0 {
-			h.setUserGroupLocked(u, name, lifetime)
+			until = untilOf(lifetime)
+			h.setUserGroupLocked(u, name, until)
 		}
 		clients = slices.Clone(u.clients)
 	}
@@ -107,41 +114,85 @@ func (h *Hub) UserJoin(id, name string, lifetime time.Duration) {
 	for _, c := range clients {
 		h.join(c, name, fromUser)
 	}
+	if k := h.registry.Keeper; k != nil && lifetime != 0 {
+		k.Keep(h.Name, id, name, until, done)
+	} else if done != nil {
+		done(nil)
+	}
 }
 
-func (h *Hub) setUserGroupLocked(u *user, name string, lifetime time.Duration) {
+// untilOf is the end of a membership that begins now; the zero time is never.
+func untilOf(lifetime time.Duration) time.Time {
+	if lifetime < 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(lifetime)
+}
+
+// RestoreUserGroup takes a membership over that was kept. One that is over already is passed over.
+func (h *Hub) RestoreUserGroup(id, name string, until time.Time) {
+	if !until.IsZero() && !until.After(time.Now()) {
+		return
+	}
+	s := h.users.of(id)
+	s.mu.Lock()
+	u := s.m[id]
+	if u == nil {
+		u = &user{}
+		s.setLocked(id, u)
+	}
+	h.setUserGroupLocked(u, name, until)
+	clients := slices.Clone(u.clients)
+	s.mu.Unlock()
+	for _, c := range clients {
+		h.join(c, name, fromUser)
+	}
+}
+
+func (h *Hub) setUserGroupLocked(u *user, name string, until time.Time) {
 	if u.groups == nil {
 		u.groups = make(map[string]time.Time)
 	}
 	if old, there := u.groups[name]; there && !old.IsZero() {
 		h.timedUserGroups.Add(-1)
 	}
-	var until time.Time
-	if lifetime > 0 {
-		until = time.Now().Add(lifetime)
+	if !until.IsZero() {
 		h.timedUserGroups.Add(1)
 	}
 	u.groups[name] = until
 }
 
 // UserLeave takes a user out of a group, with the memberships that this made.
-func (h *Hub) UserLeave(id, name string) {
-	h.dropUserGroups(id, func(g string) bool { return g == name })
+func (h *Hub) UserLeave(id, name string) { h.UserLeaveThen(id, name, nil) }
+
+// UserLeaveThen is [Hub.UserLeave] that calls done, unless it is nil, once nothing would bring the membership back.
+func (h *Hub) UserLeaveThen(id, name string, done func(error)) {
+	h.dropUserGroups(id, func(g string) bool { return g == name }, done)
 }
 
 // UserLeaveAll takes a user out of all groups.
-func (h *Hub) UserLeaveAll(id string) { h.dropUserGroups(id, func(string) bool { return true }) }
+func (h *Hub) UserLeaveAll(id string) { h.UserLeaveAllThen(id, nil) }
 
-func (h *Hub) dropUserGroups(id string, which func(string) bool) {
+// UserLeaveAllThen is [Hub.UserLeaveAll] that calls done, unless it is nil, once nothing would bring a membership back.
+func (h *Hub) UserLeaveAllThen(id string, done func(error)) {
+	h.dropUserGroups(id, func(string) bool { return true }, done)
+}
+
+func (h *Hub) dropUserGroups(id string, which func(string) bool, done func(error)) {
 	s := h.users.of(id)
 	s.mu.Lock()
 	u := s.m[id]
 	if u == nil {
 		s.mu.Unlock()
+		if done != nil {
+			done(nil)
+		}
 		return
 	}
+	var dropped []string
 	for g, until := range u.groups {
 		if which(g) {
+			dropped = append(dropped, g)
 			delete(u.groups, g)
 			if !until.IsZero() {
 				h.timedUserGroups.Add(-1)
@@ -160,6 +211,11 @@ func (h *Hub) dropUserGroups(id string, which func(string) bool) {
 				h.leave(c, g, fromUser)
 			}
 		}
+	}
+	if k := h.registry.Keeper; k != nil && len(dropped) > 0 {
+		k.Drop(h.Name, id, dropped, done)
+	} else if done != nil {
+		done(nil)
 	}
 }
 

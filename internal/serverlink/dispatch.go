@@ -164,15 +164,13 @@ func (l *Link) control(m svcproto.Message) {
 	case *svcproto.LeaveGroupWithAck:
 		l.ackIf(m.AckID, l.leave(m.ConnectionID, m.Group), "connection")
 	case *svcproto.UserJoinGroup:
-		l.userJoin(m.UserID, m.Group, m.TTL)
+		l.userJoin(m.UserID, m.Group, m.TTL, nil)
 	case *svcproto.UserLeaveGroup:
-		l.userLeave(m.UserID, m.Group)
+		l.userLeave(m.UserID, m.Group, nil)
 	case *svcproto.UserJoinGroupWithAck:
-		l.userJoin(m.UserID, m.Group, m.TTL)
-		l.ackIf(m.AckID, true, "")
+		l.userJoin(m.UserID, m.Group, m.TTL, l.ackDurable(m.AckID))
 	case *svcproto.UserLeaveGroupWithAck:
-		l.userLeave(m.UserID, m.Group)
-		l.ackIf(m.AckID, true, "")
+		l.userLeave(m.UserID, m.Group, l.ackDurable(m.AckID))
 	case *svcproto.CheckUserInGroupWithAck:
 		l.ackIf(m.AckID, h.UserInGroup(m.UserID, m.Group), "user in the group")
 	case *svcproto.CheckGroupExistenceWithAck:
@@ -257,20 +255,32 @@ func (l *Link) leave(client string, group svcproto.OptionalString) bool {
 	return l.hub.Leave(c, group.Value)
 }
 
-func (l *Link) userJoin(user, group string, ttl svcproto.OptionalInt) {
+func (l *Link) userJoin(user, group string, ttl svcproto.OptionalInt, done func(error)) {
 	lifetime := hub.Forever
 	if ttl.Valid {
 		lifetime = time.Duration(max(ttl.Value, 0)) * time.Second
 	}
-	l.hub.UserJoin(user, group, lifetime)
+	l.hub.UserJoinThen(user, group, lifetime, done)
 }
 
-func (l *Link) userLeave(user string, group svcproto.OptionalString) {
+func (l *Link) userLeave(user string, group svcproto.OptionalString, done func(error)) {
 	if !group.Valid {
-		l.hub.UserLeaveAll(user)
+		l.hub.UserLeaveAllThen(user, done)
 		return
 	}
-	l.hub.UserLeave(user, group.Value)
+	l.hub.UserLeaveThen(user, group.Value, done)
+}
+
+// ackDurable answers once a change of a user's groups is durable.
+func (l *Link) ackDurable(id int64) func(error) {
+	return func(err error) {
+		m := svcproto.Ack{AckID: id, Status: svcproto.AckOK}
+		if err != nil {
+			l.server.Logger.Error("a change of a user's groups could not be kept", "hub", l.hub.Name, "reason", err)
+			m.Status, m.Message = svcproto.AckInternalServerError, "the change could not be kept"
+		}
+		_ = l.Send(&m)
+	}
 }
 
 func (l *Link) kick(clients []*hub.Client, except []string, reason string) {
