@@ -370,6 +370,23 @@ func (l *Link) shutdown(how string) {
 	}
 }
 
+// askInterval is how long an app server has to open a link that it was asked for, before it is asked again.
+const askInterval = 30 * time.Second
+
+// askForLink asks the app server of a full link for one more (a ping "target"). It opens none when it has as many as it is allowed.
+func (l *Link) askForLink(now time.Time) {
+	if l.kind == svcproto.ConnectionWeak || l.Load() <= l.server.Limits.ClientsPerLink || now.Sub(l.askedAt) < askInterval {
+		return
+	}
+	for _, other := range l.hub.Links() {
+		if other.ServerID() == l.serverID && other.Load() <= l.server.Limits.ClientsPerLink {
+			return // new clients go there
+		}
+	}
+	l.askedAt = now
+	_ = l.Send(&svcproto.Ping{Values: []svcproto.PingValue{{Key: svcproto.PingTarget, Value: l.server.Registry.InstanceID}}})
+}
+
 // keepAlive pings the app server, which answers only pings, and ends the link when nothing has come for too long.
 func (l *Link) keepAlive(stop <-chan struct{}) {
 	ticker := time.NewTicker(l.server.Limits.PingInterval)
@@ -384,6 +401,7 @@ func (l *Link) keepAlive(stop <-chan struct{}) {
 				return
 			}
 			l.pingTracing()
+			l.askForLink(now)
 			_ = l.Send(&svcproto.Ping{})
 		}
 	}

@@ -32,7 +32,9 @@ type Link struct {
 	load     atomic.Int64 // clients
 	lastRead atomic.Int64 // Unix nanoseconds
 
-	tracing bool // the app server numbers its messages; owned by keepAlive
+	// Owned by keepAlive.
+	tracing bool      // the app server numbers its messages
+	askedAt time.Time // when one more link was asked for
 
 	// Owned by the goroutine of run.
 	batch   message.Batch

@@ -52,6 +52,8 @@ type Limits struct {
 	PingInterval, Timeout time.Duration
 	// HandshakeTimeout is how long an app server may take for its first message: 15 s.
 	HandshakeTimeout time.Duration
+	// ClientsPerLink is how many clients a link carries before its app server is asked for one more link: 2,000.
+	ClientsPerLink int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -69,6 +71,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.HandshakeTimeout == 0 {
 		l.HandshakeTimeout = 15 * time.Second
+	}
+	if l.ClientsPerLink == 0 {
+		l.ClientsPerLink = 2000
 	}
 	return l
 }
