@@ -83,7 +83,7 @@ func (conformanceHub) Repeat(text string, times int) string { return strings.Rep
 func (conformanceHub) FailHub(message string) error         { return appserver.HubErrorf("%s", message) }
 func (conformanceHub) FailOther(message string) error       { return errors.New(message) }
 func (conformanceHub) Abort(c *appserver.Context)           { c.Abort() }
-func (h conformanceHub) AskCaller(c *appserver.Context, question string) (string, error) {
+func (h conformanceHub) AskCaller(c *appserver.Context, question string) (*string, error) {
 	return h.Ask(c, c.ConnectionID(), question, 5000)
 }
 
@@ -297,12 +297,13 @@ func (conformanceHub) UploadFails(numbers iter.Seq2[int, error]) string {
 
 // The server asks a client.
 
-func (conformanceHub) Ask(c *appserver.Context, id, question string, timeout int) (string, error) {
+func (conformanceHub) Ask(c *appserver.Context, id, question string, timeout int) (*string, error) {
 	ctx, cancel := context.WithTimeout(c, time.Duration(timeout)*time.Millisecond)
 	defer cancel()
-	var said string
+	var said *string // a client may have nothing to say
 	if err := c.Clients().Client(id).Invoke(ctx, &said, "ask", question); err != nil {
-		return describe(err), nil
+		text := describe(err)
+		return &text, nil
 	}
 	return said, nil
 }

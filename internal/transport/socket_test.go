@@ -353,6 +353,9 @@ func TestSocketDrainEnded(t *testing.T) {
 }
 
 func TestSocketAllocations(t *testing.T) { // not parallel: it counts the allocations of the process
+	if raceEnabled {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
 	server, client := pair(t, false)
 	s := NewSocket(server)
 	if s.poll == nil {

@@ -74,7 +74,7 @@ func Serve(w http.ResponseWriter, r *http.Request, limits transport.Limits, h tr
 	select {
 	case <-c.done:
 	case <-r.Context().Done():
-		c.fail(transport.ErrConnectionLost)
+		c.fail(nil) // as in watch
 	}
 	s.mu.Lock() // nobody writes to w after this
 	s.over = true
@@ -107,7 +107,7 @@ func (c *Conn) watch(socket *transport.Socket, h transport.Handler) {
 		in.Release() // a client has nothing to say here
 	}
 	in.Release()
-	c.fail(transport.ErrConnectionLost)
+	c.fail(nil) // a client that has had enough of a stream does nothing but end it
 	c.queue.Drop()
 	c.stream.close()
 	h.Gone(c.reason)
