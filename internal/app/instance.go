@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/hubgate/hubgate/internal/auth"
+	"github.com/hubgate/hubgate/internal/dataapi"
 	"github.com/hubgate/hubgate/internal/hub"
 	"github.com/hubgate/hubgate/internal/message"
 	"github.com/hubgate/hubgate/internal/resource"
 	"github.com/hubgate/hubgate/internal/serverlink"
 	"github.com/hubgate/hubgate/internal/session"
 	"github.com/hubgate/hubgate/internal/telemetry"
+	"github.com/hubgate/hubgate/internal/upstream"
 )
 
 // observer is what an instance counts with.
@@ -29,34 +31,47 @@ type instance struct {
 	registry *hub.Registry
 	clients  *session.Service
 	servers  *serverlink.Server
+	upstream *upstream.Dispatcher
+	log      *slog.Logger
 	trace    *telemetry.Trace
 	network  atomic.Pointer[auth.Network]
 	verifier atomic.Pointer[auth.Verifier]
-	direct   http.Handler // for requests from the network
-	local    http.Handler // for requests that a gateway in this process passes on
+	access   atomic.Pointer[auth.Access] // to all but the clients' side
+	issuers  *auth.Issuers
+	key      atomic.Pointer[string] // that signs the tokens of the REST API; empty when keys are not accepted
+	direct   http.Handler           // for requests from the network
+	local    http.Handler           // for requests that a gateway in this process passes on
 }
 
 // newInstance makes an instance that answers requests as soon as it is configured.
 func newInstance(nodeID string, pool *message.Pool, o observer, l limits, log *slog.Logger) *instance {
-	i := &instance{registry: hub.NewRegistry(nodeID), limits: l, trace: telemetry.NewTrace(log)}
+	i := &instance{registry: hub.NewRegistry(nodeID), limits: l, log: log, trace: telemetry.NewTrace(log)}
 	i.verifier.Store(auth.NewVerifier(nil))
-	i.clients = session.New(session.Options{Registry: i.registry, Pool: pool, Observer: o, Logger: log, Trace: i.trace, NodeID: nodeID})
-	i.servers = serverlink.New(serverlink.Options{Registry: i.registry, Pool: pool, Observer: o, Logger: log, Trace: i.trace, Limits: l.servers, MaySend: i.clients.Sent})
-	api := http.HandlerFunc(i.health)
+	i.access.Store(&auth.Access{Keys: auth.NewVerifier(nil)})
+	i.issuers = auth.NewIssuers(auth.IssuersOptions{Logger: log})
+	i.key.Store(new(string))
+	i.upstream = upstream.New(upstream.Options{Logger: log})
+	i.clients = session.New(session.Options{Upstream: i.upstream, Registry: i.registry, Pool: pool, Observer: o, Logger: log, Trace: i.trace, NodeID: nodeID})
+	i.servers = serverlink.New(serverlink.Options{Registry: i.registry, Pool: pool, Observer: o, Logger: log, Trace: i.trace, Limits: l.servers, MaySend: i.clients.Sent, Refresher: i.clients})
+	api := dataapi.New(dataapi.Options{
+		Registry: i.registry, Pool: pool, Observer: o, Logger: log, Verifier: i.verifier.Load, Access: i.access.Load,
+		MaySend: i.clients.Sent, Key: func() string { return *i.key.Load() },
+	})
 	live := http.HandlerFunc(i.liveTrace)
 	i.direct = i.traceHTTP(routes{
 		clients: i.guard(resource.ClientConnection, i.clients),
 		servers: i.guard(resource.ServerConnection, i.servers),
 		api:     i.guard(resource.RESTAPI, api),
+		health:  api, // a probe may come from anywhere
 		live:    i.guard(resource.Trace, live),
 	})
-	i.local = i.traceHTTP(routes{clients: i.clients.Trusted(), servers: i.servers, api: api, live: live})
+	i.local = i.traceHTTP(routes{clients: i.clients.Trusted(), servers: i.servers, api: api, health: api, live: live})
 	return i
 }
 
 // routes are the URL spaces of an instance (signalr-service §0.3). Paths are compared as they came: a path that was cleaned up first would name
 // another resource of the REST API than the token does.
-type routes struct{ clients, servers, api, live http.Handler }
+type routes struct{ clients, servers, api, health, live http.Handler }
 
 // ServeHTTP hands a request to whom its path belongs to.
 func (s routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -65,6 +80,8 @@ func (s routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.clients.ServeHTTP(w, r)
 	case path == "/server" || path == "/server/":
 		s.servers.ServeHTTP(w, r)
+	case path == "/api/health" || path == "/api/v1/health":
+		s.health.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/api/"):
 		s.api.ServeHTTP(w, r)
 	case path == liveTracePath:
@@ -72,14 +89,6 @@ func (s routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
-}
-
-func (i *instance) health(w http.ResponseWriter, r *http.Request) {
-	if path := r.URL.Path; path != "/api/health" && path != "/api/v1/health" {
-		http.NotFound(w, r)
-		return
-	}
-	w.WriteHeader(http.StatusOK)
 }
 
 // configure takes over a changed resource. Nobody who is connected notices, unless the service mode is another one.
@@ -90,10 +99,29 @@ func (i *instance) configure(r *resource.SignalR) {
 	}
 	v := auth.NewVerifier(keys)
 	i.verifier.Store(v)
+	signing := ""
+	if !r.DisableLocalAuth {
+		signing = r.PrimaryKey
+	}
+	i.key.Store(&signing)
+	if err := i.upstream.Configure(r); err != nil {
+		i.log.Error("the upstream settings cannot be used; the old ones stay", "reason", err)
+	}
+	temporary := auth.NewTemporaryKeys(r)
+	access := &auth.Access{Keys: v, Temporary: temporary}
+	i.issuers.Configure(r.Identity.Issuers)
+	if len(r.Identity.Issuers) > 0 && !r.DisableAADAuth {
+		access.Issuers = i.issuers
+	}
+	i.access.Store(access)
 	i.network.Store(auth.NewNetwork(r.NetworkACLs))
 	i.trace.Configure(tracesOf(r))
-	i.servers.Configure(v)
-	i.clients.Configure(session.Settings{Mode: r.Mode, Verifier: v, AllowedOrigins: r.AllowedOrigins, Limits: i.limits.clients, Quotas: r.Quotas})
+	i.servers.SetAccess(access)
+	ofClients := auth.NewVerifier(keys, auth.WithTemporaryKeys(temporary))
+	i.clients.Configure(session.Settings{Mode: r.Mode, Verifier: ofClients, AllowedOrigins: r.AllowedOrigins, Limits: i.limits.clients, Quotas: r.Quotas,
+		KeepAlive: time.Duration(r.KeepAliveSeconds) * time.Second, ClientTimeout: time.Duration(r.ClientTimeoutSeconds) * time.Second,
+	})
+	i.servers.SetMode(r.Mode) // after the clients, who would else be told that their app server went away
 	i.resource = r
 }
 
@@ -105,5 +133,7 @@ func (i *instance) tick(now time.Time) {
 // shutdown sends the clients away first, so that their app servers hear of it, and then the app servers.
 func (i *instance) shutdown() {
 	i.clients.Shutdown()
+	i.upstream.Close()
 	i.servers.Shutdown()
+	i.issuers.Close()
 }

@@ -23,16 +23,17 @@ var traceKinds = map[string]telemetry.TraceKind{
 	"http":         telemetry.HTTPRequest,
 }
 
-// liveTrace streams events as JSON, one a line, until the client goes away. It takes an access key's token whose audience is the URL.
+// liveTrace streams events as JSON, one a line, until the client goes away. It takes an access key's token whose audience is the URL, or the access
+// token of a service owner.
 func (i *instance) liveTrace(w http.ResponseWriter, r *http.Request) {
 	bearer, ok := auth.TokenFrom(r)
-	var token *auth.Token
 	err := error(auth.MissingToken())
 	if ok {
-		token, err = i.verifier.Load().Verify(bearer, time.Now())
+		_, err = i.access.Load().AuthorizeREST(r.Context(), bearer, liveTracePath, "", auth.ReadTrace, time.Now())
 	}
-	if err == nil {
-		err = token.CheckRESTAudience(liveTracePath, "")
+	if e, ok := errors.AsType[*auth.RoleError](err); ok {
+		http.Error(w, e.Error(), http.StatusForbidden)
+		return
 	}
 	if err != nil {
 		if e, ok := errors.AsType[*auth.Error](err); ok {

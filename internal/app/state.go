@@ -39,6 +39,21 @@ func resourceTypes() map[string]func() resource.Resource {
 		apim + "/backends":                   func() resource.Resource { return new(resource.Backend) },
 		apim + "/policyFragments":            func() resource.Resource { return new(resource.PolicyFragment) },
 		apim + "/subscriptions":              func() resource.Resource { return new(resource.Subscription) },
+		apim + "/apis/diagnostics":           func() resource.Resource { return new(resource.Diagnostic) },
+		apim + "/apis/operations/tags":       func() resource.Resource { return new(resource.Link) },
+		apim + "/apis/releases":              func() resource.Resource { return new(resource.APIRelease) },
+		apim + "/apis/schemas":               func() resource.Resource { return new(resource.APISchema) },
+		apim + "/apis/tags":                  func() resource.Resource { return new(resource.Link) },
+		apim + "/certificates":               func() resource.Resource { return new(resource.Certificate) },
+		apim + "/diagnostics":                func() resource.Resource { return new(resource.Diagnostic) },
+		apim + "/groups":                     func() resource.Resource { return new(resource.Group) },
+		apim + "/groups/users":               func() resource.Resource { return new(resource.Link) },
+		apim + "/loggers":                    func() resource.Resource { return new(resource.Logger) },
+		apim + "/products/groups":            func() resource.Resource { return new(resource.Link) },
+		apim + "/products/tags":              func() resource.Resource { return new(resource.Link) },
+		apim + "/schemas":                    func() resource.Resource { return new(resource.Schema) },
+		apim + "/tags":                       func() resource.Resource { return new(resource.Tag) },
+		apim + "/users":                      func() resource.Resource { return new(resource.User) },
 	}
 }
 

@@ -119,7 +119,14 @@ func (c *Session) moveTo(old hub.Link, m *move) bool {
 		Headers:      []svcproto.Header{{Name: svcproto.HeaderMigrateTo, Values: []string{next.ServerID()}}},
 	})
 	open, err := c.passport.reopen(old.ServerID())
-	if err != nil || next.Send(open) != nil {
+	if err != nil {
+		return false
+	}
+	c.mu.Lock() // a refresh of the claims comes before the client opens there, or after
+	c.reclaimLocked(open)
+	err = next.Send(open)
+	c.mu.Unlock()
+	if err != nil {
 		return false
 	}
 	c.link = next

@@ -279,6 +279,8 @@ func (q *request) post(c *Session) {
 		q.text(http.StatusOK, "")
 	case errors.Is(err, errOver):
 		q.text(http.StatusNotFound, "No Connection with that ID")
+	case errors.Is(err, errTooMuch):
+		q.text(http.StatusRequestEntityTooLarge, "Too much was sent before the transport was opened.")
 	default:
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			q.text(http.StatusRequestEntityTooLarge, fmt.Sprintf("A message must not be larger than %d bytes.", q.settings.Limits.PostBytes))

@@ -178,6 +178,7 @@ func (l *serverlessLink) reply(payload []byte) {
 	b := message.Batch{}
 	l.session.Data(&svcproto.ConnectionData{Payload: payload}, &b)
 	b.Flush()
+	l.service.Sent(1)
 	l.service.Observer.Outbound(1, len(payload))
 }
 

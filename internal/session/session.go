@@ -56,6 +56,8 @@ type Session struct {
 	category Category
 	finished bool // Gone has run
 
+	claims []byte // where an app server may ask for them, or has changed them; guarded by mu
+
 	passport *passport // where the app server allows migration; set in the handshake, guarded by in and mu
 	moving   *move     // guarded by mu
 
@@ -154,6 +156,12 @@ func (c *Session) start(conn transport.Conn, token *auth.Token, open *svcproto.O
 	defer c.in.Unlock()
 	c.mu.Lock()
 	c.conn = conn
+	if c.phase == over { // the service went down while the transport opened
+		c.mu.Unlock()
+		c.service.Observer.ClientOpened(conn.Kind())
+		conn.Abort(nil)
+		return
+	}
 	c.phase = connected
 	c.greeting = &greeting{open: open, sticky: sticky(claims.Sticky), server: claims.ServerID}
 	c.deadline = time.Now().Add(handshake)
@@ -342,7 +350,12 @@ func (c *Session) shakeHands(b []byte) error {
 		c.passport = p
 		c.mu.Unlock()
 	}
+	c.keepClaims(link, g.open.Claims)
 	if err := link.Send(g.open); err != nil {
+		// The link may have told its clients of its end before this one was among them.
+		b := message.Batch{}
+		c.LinkLost(&b)
+		b.Flush()
 		return errOver
 	}
 	c.settle()
@@ -633,6 +646,7 @@ func categoryOf(reason error) Category {
 func (c *Session) tick(now time.Time, b *message.Batch) {
 	c.mu.Lock()
 	ph, late := c.phase, now.After(c.deadline)
+	opening := c.kind != 0 // its transport is about to be there
 	expired := !c.expires.IsZero() && now.After(c.expires)
 	outlived := !c.lifeEnds.IsZero() && now.After(c.lifeEnds)
 	poll, _ := c.conn.(*longpoll.Conn)
@@ -640,7 +654,7 @@ func (c *Session) tick(now time.Time, b *message.Batch) {
 	resumes := c.resume != nil
 	c.mu.Unlock()
 	switch {
-	case ph == negotiated && late:
+	case ph == negotiated && late && !opening:
 		c.drop(Normal)
 	case ph == connected && late:
 		c.finish(HandshakeError, hubproto.HandshakeCanceled, "", false, b)

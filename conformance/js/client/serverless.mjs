@@ -81,8 +81,9 @@ export class App {
       response.end();
       return;
     }
-    const sender = { connection, user: request.headers['x-asrs-user-id'], query: request.headers['x-asrs-client-query'] };
-    const event = request.headers['x-asrs-event'];
+    const header = (name) => text(request.headers[name]);
+    const sender = { connection, user: header('x-asrs-user-id'), query: header('x-asrs-client-query') };
+    const event = header('x-asrs-event');
     this.events.push([sender.user, event]);
     const binary = request.headers['content-type'] === 'application/x-msgpack';
     const message = binary ? fromMessagePack(decode(body)) : JSON.parse(body);
@@ -96,6 +97,9 @@ export class App {
     response.end(message.invocationId === undefined ? undefined : completion(binary, message.invocationId, result));
   }
 }
+
+/** The service writes UTF-8 into headers, which Node reads byte by byte. */
+const text = (header) => header && Buffer.from(header, 'latin1').toString('utf8');
 
 const fromMessagePack = ([type, , id, target, args]) => ({ type, invocationId: id ?? undefined, target, arguments: args });
 

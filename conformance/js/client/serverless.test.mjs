@@ -33,14 +33,19 @@ const methods = {
 
 describe('serverless', { skip, concurrency: false }, () => {
   const app = new App({ key: process.env.ACCESS_KEY, service: clientEndpoint, hub: 'chat', methods });
+  const hubs = [];
   before(() => app.listen(appUrl));
-  after(() => app.close());
+  after(async () => {
+    await Promise.all(hubs.map((hub) => hub.stop()));
+    await app.close();
+  });
 
   async function connect(user, { transport, protocol }) {
     let builder = new signalR.HubConnectionBuilder().configureLogging(signalR.LogLevel.None)
       .withUrl(`${appUrl}/?user=${encodeURIComponent(user)}`.replace('/?', '?'), { transport: transportTypes[transport] });
     if (protocol === 'messagepack') builder = builder.withHubProtocol(new MessagePackHubProtocol());
     const hub = builder.build();
+    hubs.push(hub);
     const peer = { hub, joined: [], left: [], said: [], told: [] };
     for (const name of ['joined', 'left', 'said', 'told']) hub.on(name, (...args) => peer[name].push(args.join(': ')));
     await hub.start();
