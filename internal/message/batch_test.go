@@ -145,6 +145,9 @@ func TestBatchForgets(t *testing.T) {
 }
 
 func TestBatchAllocations(t *testing.T) { // not parallel: it counts the allocations of the process
+	if raceEnabled {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
 	nothing := flushFunc(func() {})
 	var b Batch
 	turn := func() {

@@ -116,6 +116,7 @@ func TestEndlessHandshake(t *testing.T) {
 		c.send(strings.Repeat("x", 10_000))
 	}
 	c.send(hello) // too late
+	testkit.Receive(t, s.begun, "the transport")
 	s.clients.Tick(later())
 	c.expect(handshakeError(hubproto.HandshakeCanceled))
 	c.expectEnd()
@@ -129,6 +130,7 @@ func TestHandshakeTimeout(t *testing.T) {
 		// Only what a client has negotiated shows when it is watched, so its transport is opened in two steps.
 		n := s.negotiate("&negotiateVersion=1", s.clientToken("chat", claims...))
 		c := s.dial("chat", n.Token, s.clientToken("chat", claims...))
+		testkit.Receive(t, s.begun, "the transport")
 		c.send(`{"protocol":`)
 		return c
 	}
@@ -425,7 +427,7 @@ func TestEarlyPost(t *testing.T) {
 	for range 4 {
 		other.expectPost(http.StatusOK, strings.Repeat("x", 16<<10))
 	}
-	if status, body := other.post("x"); status/100 != 4 {
+	if status, body := other.post("x"); status != http.StatusRequestEntityTooLarge || body != "Too much was sent before the transport was opened." {
 		t.Errorf("after 64 KiB, a POST before the transport got %d %q", status, body)
 	}
 }
@@ -489,4 +491,28 @@ func TestDataInPieces(t *testing.T) {
 	a.data(id, "e\x1etw")
 	a.data(id, "o\x1e")
 	c.expect("one\x1etwo\x1e")
+}
+
+// A client that claims to have sent what never came is refused, and its app server hears of the end.
+func TestSequenceThatNeverWas(t *testing.T) {
+	t.Parallel()
+	s := serve(t, limits{})
+	a := s.dialServer("chat", "server1")
+	a.send(&svcproto.HandshakeRequest{Version: 1, AllowStatefulReconnects: true, HasAllowStatefulReconnects: true})
+	receive[*svcproto.HandshakeResponse](a)
+	a.settle()
+	token := s.clientToken("chat")
+	n := s.negotiate("&negotiateVersion=1&useStatefulReconnect=true", token)
+	c := s.dial("chat", n.Token, token)
+	c.send(`{"protocol":"json","version":2}` + "\x1e")
+	id := a.accept().ConnectionID
+	c.expect("{}\x1e")
+	c.send(`{"type":9,"sequenceId":5}` + "\x1e")
+	const text = "Sequence ID greater than amount of messages we've received."
+	c.expect(closeMessage(text, false))
+	c.expectEnd()
+	s.endOf(session.BadRequest)
+	if m := receive[*svcproto.CloseConnection](a); m.ConnectionID != id || m.Error != text {
+		t.Errorf("the app server is told %+v", m)
+	}
 }

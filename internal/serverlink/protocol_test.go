@@ -151,7 +151,7 @@ func TestServiceHandshakeTimeout(t *testing.T) {
 
 func TestSilentAppServer(t *testing.T) {
 	t.Parallel()
-	s := serve(t, limits{servers: serverlink.Limits{PingInterval: 20 * time.Millisecond, Timeout: 200 * time.Millisecond}})
+	s := serve(t, limits{servers: serverlink.Limits{PingInterval: 20 * time.Millisecond, Timeout: 3 * time.Second}})
 	a := s.server("chat", "server1")
 	c, _ := s.connect(a, "")
 	for range 3 { // it is pinged while it says nothing

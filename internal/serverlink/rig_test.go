@@ -42,16 +42,12 @@ type service struct {
 	mu      sync.Mutex
 	secrets []string
 	closed  map[session.Category]int
+	begun   chan transport.Kind   // of clients' transports
 	ended   chan session.Category // of clients
-	opened  int
 }
 
 // ClientOpened and the rest are what the service counts with.
-func (s *service) ClientOpened(transport.Kind) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.opened++
-}
+func (s *service) ClientOpened(k transport.Kind) { s.begun <- k }
 
 func (s *service) ClientClosed(_ transport.Kind, c session.Category) {
 	s.mu.Lock()
@@ -92,7 +88,7 @@ func serve(t *testing.T, l limits) *service {
 	t.Helper()
 	s := &service{
 		t: t, registry: hub.NewRegistry("node1"), log: new(logBuffer), secrets: []string{accessKey},
-		closed: make(map[session.Category]int), ended: make(chan session.Category, 1000),
+		closed: make(map[session.Category]int), begun: make(chan transport.Kind, 1000), ended: make(chan session.Category, 1000),
 	}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	pool := message.NewPool()

@@ -14,6 +14,7 @@ type poller struct {
 
 	// Owned by the goroutine that reads.
 	in      *Buffer
+	once    bool // do not wait
 	readErr error
 	onRead  func(fd uintptr) bool
 
@@ -24,22 +25,24 @@ type poller struct {
 	onWrite  func(fd uintptr) bool
 }
 
-func newPoller(conn net.Conn) *poller {
+// init reports whether the stream can be polled.
+func (p *poller) init(conn net.Conn) bool {
 	sc, ok := conn.(*net.TCPConn)
 	if !ok {
-		return nil
+		return false
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return nil
+		return false
 	}
-	p := &poller{raw: raw}
+	p.raw = raw
 	p.onRead, p.onWrite = p.read, p.write // made once: a closure for each call would be garbage
-	return p
+	return true
 }
 
-func (p *poller) fill(b *Buffer) error {
-	p.in, p.readErr = b, nil
+// fill reads; once makes it return [errNothing] where it would wait.
+func (p *poller) fill(b *Buffer, once bool) error {
+	p.in, p.once, p.readErr = b, once, nil
 	err := p.raw.Read(p.onRead)
 	p.in = nil
 	if err == nil {
@@ -59,7 +62,10 @@ func (p *poller) read(fd uintptr) bool {
 			continue
 		case err == syscall.EAGAIN:
 			b.idle()
-			return false
+			if !p.once {
+				return false
+			}
+			p.readErr = errNothing
 		case err != nil:
 			p.readErr = err
 		case n == 0:

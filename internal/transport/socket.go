@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -16,12 +17,23 @@ const WriteTimeout = 10 * time.Second
 //
 // One goroutine reads, one at a time writes.
 type Socket struct {
-	conn net.Conn
-	poll *poller // nil where the stream cannot be polled
+	conn  net.Conn
+	polls bool // whether poll is of use
+	poll  poller
 }
 
 // NewSocket wraps an accepted stream.
-func NewSocket(conn net.Conn) *Socket { return &Socket{conn: conn, poll: newPoller(conn)} }
+func NewSocket(conn net.Conn) *Socket {
+	s := new(Socket)
+	s.Init(conn)
+	return s
+}
+
+// Init makes a Socket that is part of something larger what [NewSocket] returns. The Socket must stay where it is from then on.
+func (s *Socket) Init(conn net.Conn) {
+	s.conn = conn
+	s.polls = s.poll.init(conn)
+}
 
 // Conn is the stream itself, for deadlines and closing.
 func (s *Socket) Conn() net.Conn { return s.conn }
@@ -102,8 +114,8 @@ func (s *Socket) Fill(b *Buffer) error {
 	if b.r == b.w && b.Large && len(b.data) == smallBuffer {
 		b.Release()
 	}
-	if s.poll != nil {
-		return s.poll.fill(b)
+	if s.polls {
+		return s.poll.fill(b, false)
 	}
 	b.grab()
 	n, err := s.conn.Read(b.data[b.w:])
@@ -114,9 +126,24 @@ func (s *Socket) Fill(b *Buffer) error {
 	return err
 }
 
+// errNothing says that there is nothing to read.
+var errNothing = errors.New("nothing has come")
+
+// Polls reports whether the system lets this stream be used without waiting.
+func (s *Socket) Polls() bool { return s.polls }
+
+// Quiet looks whether there is anything to read, and adds it to b; true means that there is not. It is for streams that [Socket.Polls].
+func (s *Socket) Quiet(b *Buffer) (bool, error) {
+	err := s.poll.fill(b, true)
+	if errors.Is(err, errNothing) {
+		return true, nil
+	}
+	return false, err
+}
+
 // TryWrite writes what goes out without waiting. n < len(p) without an error means that the peer has to read first.
 func (s *Socket) TryWrite(p []byte) (n int, err error) {
-	if s.poll == nil {
+	if !s.polls {
 		return 0, nil
 	}
 	return s.poll.tryWrite(p)

@@ -52,7 +52,7 @@ func eachSocket(t *testing.T, small bool, f func(t *testing.T, s *Socket, peer *
 		t.Parallel()
 		server, client := pair(t, small)
 		s := NewSocket(server)
-		if s.poll == nil {
+		if !s.polls {
 			t.Skip("this system's streams cannot be polled")
 		}
 		f(t, s, client)
@@ -120,43 +120,6 @@ func TestSocketFillKeepsWhatWasNotUsed(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-}
-
-// A connection that is idle holds no buffer.
-func TestSocketHoldsNoBufferWhileIdle(t *testing.T) {
-	t.Parallel()
-	server, client := pair(t, false)
-	s := NewSocket(server)
-	if s.poll == nil {
-		t.Skip("this system's streams cannot be polled")
-	}
-	var in Buffer
-	waits := make(chan bool, 1)
-	// The poller's own function tells what it leaves behind when there is nothing to read.
-	read := s.poll.onRead
-	s.poll.onRead = func(fd uintptr) bool {
-		done := read(fd)
-		if !done {
-			select {
-			case waits <- in.data == nil:
-			default:
-			}
-		}
-		return done
-	}
-	filled := make(chan error, 1)
-	go func() { filled <- s.Fill(&in) }()
-	if !testkit.Receive(t, waits, "the wait for bytes") {
-		t.Error("a buffer is held while nothing comes")
-	}
-	if _, err := client.Write([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	if err := testkit.Receive(t, filled, "the read"); err != nil || string(in.Bytes()) != "x" {
-		t.Errorf("got %q, error %v", in.Bytes(), err)
-	}
-	in.Use(1)
-	in.Release()
 }
 
 func TestBufferPreload(t *testing.T) {
@@ -339,7 +302,7 @@ func TestSocketDrainEnded(t *testing.T) {
 	s := NewSocket(server)
 	q := newQueue(noLimit)
 	push(t, q, "x")
-	if _, ended, _ := s.Drain(q, payload); ended && s.poll != nil {
+	if _, ended, _ := s.Drain(q, payload); ended && s.polls {
 		t.Error("it has ended before the end")
 	}
 	q.End(text("y"))
@@ -358,7 +321,7 @@ func TestSocketAllocations(t *testing.T) { // not parallel: it counts the alloca
 	}
 	server, client := pair(t, false)
 	s := NewSocket(server)
-	if s.poll == nil {
+	if !s.polls {
 		t.Skip("this system's streams cannot be polled")
 	}
 	m := text("hello")

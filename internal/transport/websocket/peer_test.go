@@ -68,8 +68,8 @@ type peer struct {
 	h    *handler
 }
 
-// open starts a connection over a real loopback stream.
-func open(t *testing.T, limits transport.Limits, h *handler, rest ...byte) *peer {
+// tcpPair is two ends of a real loopback stream.
+func tcpPair(t testing.TB) (server, client *net.TCPConn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -86,7 +86,16 @@ func open(t *testing.T, limits transport.Limits, h *handler, rest ...byte) *peer
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{TCPConn: c.(*net.TCPConn), t: t, h: h, conn: New(testkit.Receive(t, accepted, "the connection"), limits)}
+	server, client = testkit.Receive(t, accepted, "the connection").(*net.TCPConn), c.(*net.TCPConn)
+	t.Cleanup(func() { _, _ = server.Close(), client.Close() })
+	return server, client
+}
+
+// open starts a connection over a real loopback stream.
+func open(t *testing.T, limits transport.Limits, h *handler, rest ...byte) *peer {
+	t.Helper()
+	server, client := tcpPair(t)
+	p := &peer{TCPConn: client, t: t, h: h, conn: New(server, limits)}
 	_ = p.SetDeadline(time.Now().Add(testkit.Patience))
 	served := make(chan struct{})
 	go func() {

@@ -13,25 +13,66 @@ import (
 
 // New makes a connection out of an upgraded stream. Nothing is read before [Conn.Serve].
 func New(conn net.Conn, limits transport.Limits) *Conn {
-	c := &Conn{socket: transport.NewSocket(conn), limits: limits.WithDefaults()}
+	c := &Conn{limits: limits.WithDefaults()}
+	c.socket.Init(conn)
 	c.queue.SetLimit(c.limits.QueueBytes)
 	return c
 }
 
-// Serve reads until the connection is over and tells h about it; rest holds bytes that came with the upgrade. It is
-// called once, best on a goroutine with a small stack: an HTTP handler's has grown by the time it upgrades.
+// Serve reads until the connection is over and tells h about it; rest holds bytes that came with the upgrade. It is called once, best on a
+// goroutine of its own, because an HTTP handler's has a large stack by the time it upgrades. It may return before the connection is over: then
+// another goroutine has taken its place, and h hears of the end as ever.
 func (c *Conn) Serve(rest []byte, h transport.Handler) {
 	c.handler = h
-	r := reader{c: c}
-	err := r.run(rest)
-	r.in.Release()
-	c.reason.set(err)
-	c.queue.Drop()
-	_ = c.socket.Conn().Close()
-	h.Gone(c.reason.err)
+	r := &reader{c: c}
+	err := r.start(rest)
+	if err == nil {
+		err = r.run()
+	}
+	r.over(err)
 }
 
-// reader is the state of the reading side; it lives on the stack of Serve.
+// over is the end of the connection, unless another goroutine has taken it over.
+func (r *reader) over(err error) {
+	if errors.Is(err, errMoved) {
+		return
+	}
+	c := r.c
+	r.in.Release()
+	c.reason.set(ended(err))
+	c.queue.Drop()
+	_ = c.socket.Conn().Close()
+	c.handler.Gone(c.reason.err)
+}
+
+// errMoved ends reading on one goroutine because it goes on on another.
+var errMoved = errors.New("another goroutine reads")
+
+// moveEvery is how long a goroutine reads at least.
+const moveEvery = time.Second
+
+// next reads more. Now and then it has a new goroutine wait for it: what is done for a message makes a stack grow, and the run time never shrinks
+// it to the least again. Most clients say something once in a while and wait for most of the time, and so does that memory.
+func (r *reader) next() error {
+	now := time.Time{}
+	if r.grown && r.c.socket.Polls() {
+		now = time.Now()
+	}
+	if now.Sub(r.moved) < moveEvery { // a busy client keeps its stack
+		return r.c.socket.Fill(&r.in)
+	}
+	quiet, err := r.c.socket.Quiet(&r.in)
+	if quiet {
+		r.moved, r.grown = now, false
+		go r.goOn()
+		return errMoved
+	}
+	return err
+}
+
+func (r *reader) goOn() { r.over(r.run()) }
+
+// reader is the state of the reading side. One goroutine at a time has it.
 type reader struct {
 	c     *Conn
 	in    transport.Buffer
@@ -44,29 +85,47 @@ type reader struct {
 	isText   bool  // of the open message
 	received int64 // bytes of the open message
 	text     textCheck
+
+	grown bool      // the goroutine has done something for a message
+	moved time.Time // when it began
 }
 
 // errClosed ends reading after a proper close.
 var errClosed = errors.New("closed")
 
-func (r *reader) run(rest []byte) error {
+// start takes what came with the upgrade.
+func (r *reader) start(rest []byte) error {
 	for len(rest) > 0 {
 		rest = rest[r.in.Preload(rest):]
 		if err := r.consume(); err != nil {
-			return ended(err)
+			return err
 		}
+		r.grown = true
 	}
+	return nil
+}
+
+func (r *reader) run() error {
 	for {
-		if err := r.c.socket.Fill(&r.in); err != nil {
-			if r.c.peerClosed.Load() {
-				return nil
-			}
-			return transport.ErrConnectionLost
+		if err := r.next(); err != nil {
+			return r.lost(err)
 		}
 		if err := r.consume(); err != nil {
-			return ended(err)
+			return err
 		}
+		r.grown = true
 	}
+}
+
+// lost is why reading ended: the end of the stream, which is a proper one after the peer's close frame.
+func (r *reader) lost(err error) error {
+	switch {
+	case errors.Is(err, errMoved):
+		return err
+	case r.c.peerClosed.Load():
+		return nil
+	}
+	return transport.ErrConnectionLost
 }
 
 func ended(err error) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hubgate/hubgate/internal/message"
+	"github.com/hubgate/hubgate/internal/testkit"
 	"github.com/hubgate/hubgate/internal/transport"
 )
 
@@ -247,5 +248,46 @@ func TestHandlerEndsIt(t *testing.T) {
 	p.write(frameOf(textFrame, []byte("x")))
 	if reason := p.gone(); !errors.Is(reason, h.refuse) {
 		t.Errorf("it ended with %v, want the handler's error", reason)
+	}
+}
+
+// A client that is quiet after it has said something is waited for by a goroutine with a fresh stack.
+func TestQuietClientMoves(t *testing.T) {
+	t.Parallel()
+	server, client := tcpPair(t)
+	h := newHandler()
+	c := New(server, transport.Limits{})
+	if !c.socket.Polls() {
+		t.Skip("this system's streams cannot be polled")
+	}
+	first := make(chan struct{})
+	go func() {
+		defer close(first)
+		c.Serve(nil, h)
+	}()
+	whole := frameOf(textFrame, []byte("second"))
+	for _, b := range [][]byte{frameOf(textFrame, []byte("first")), whole[:3]} { // what is not whole moves, too
+		if _, err := client.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.wait(t, len("first"))
+	testkit.Closed(t, first, "the goroutine that read first")
+	select {
+	case reason := <-h.gone:
+		t.Fatalf("the connection has ended: %v", reason)
+	default:
+	}
+	if _, err := client.Write(whole[3:]); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.wait(t, len("firstsecond")); string(got) != "firstsecond" {
+		t.Errorf("got %q", got)
+	}
+	if _, err := client.Write(closeOf(1000)); err != nil {
+		t.Fatal(err)
+	}
+	if reason := testkit.Receive(t, h.gone, "the end"); reason != nil {
+		t.Errorf("it ended with %v", reason)
 	}
 }

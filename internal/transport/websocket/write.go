@@ -16,7 +16,7 @@ const closeTimeout = 5 * time.Second
 
 // Conn is a client's WebSocket.
 type Conn struct {
-	socket  *transport.Socket
+	socket  transport.Socket
 	handler transport.Handler
 	queue   transport.Queue
 	limits  transport.Limits
