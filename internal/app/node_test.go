@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -283,7 +282,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	deadline := time.Now().Add(10 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatal(fmt.Sprintf("in ten seconds it did not come true that %s", what))
+			t.Fatalf("in ten seconds it did not come true that %s", what)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

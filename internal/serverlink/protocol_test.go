@@ -97,7 +97,11 @@ func TestLargeServiceMessages(t *testing.T) {
 	big := strings.Repeat("0123456789", 300_000)
 	a.data(id, big+"\x1e")
 	c.expect(big + "\x1e")
-	go c.send(big)
+	go func() {
+		if err := c.trySend(big); err != nil {
+			t.Errorf("a client cannot send: %v", err)
+		}
+	}()
 	got := 0
 	for got < len(big) { // in whatever pieces it came
 		_, text := a.gets()

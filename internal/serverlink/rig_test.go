@@ -380,11 +380,16 @@ func (s *service) tryDial(hubName, id, token string) (*wsClient, int) {
 
 func (c *wsClient) send(text string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
-	defer cancel()
-	if err := c.conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
+	if err := c.trySend(text); err != nil {
 		c.t.Fatalf("a client cannot send: %v", err)
 	}
+}
+
+// trySend is send for other goroutines than the test's own.
+func (c *wsClient) trySend(text string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	defer cancel()
+	return c.conn.Write(ctx, websocket.MessageText, []byte(text))
 }
 
 func (c *wsClient) read() string {

@@ -120,6 +120,7 @@ func TestEndWithoutAnswer(t *testing.T) {
 	before := time.Now()
 	c.End(&b)
 	b.Flush()
+	//lint:ignore SA1019 the frames of this test come from our own writer, which bounds them.
 	if f, err := ws.ReadFrame(client); err != nil || f.Header.OpCode != ws.OpClose {
 		t.Fatalf("got opcode %d, error %v", f.Header.OpCode, err)
 	}
