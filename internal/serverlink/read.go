@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -52,24 +53,33 @@ func (l *Link) run(rest []byte) {
 		close(stop)
 	}
 	l.hub.RemoveLink(l)
+	carried := l.endClients() // first: an app server that is told what it did wrong may take its time
 	if p, ok := errors.AsType[*protocolError](err); ok {
 		l.complain(p)
 	}
 	l.cut(errLinkOver)
+	carried += l.endClients() // those that were on their way here
+	l.keys.end()
 	log := l.server.Logger.Info
 	if err != nil && !errors.Is(err, errPeerClosed) {
 		log = l.server.Logger.Warn
 	}
-	log("server connection ended", "hub", l.hub.Name, "server", l.serverID, "connection", l.id, "clients", l.Load(), "reason", err)
+	log("server connection ended", "hub", l.hub.Name, "server", l.serverID, "connection", l.id, "clients", carried, "reason", err)
 	if err != nil && errors.Is(err, errPeerClosed) {
 		l.trace("ConnectionEnded", telemetry.Informational, err.Error())
 	} else {
 		l.trace("ConnectionAborted", telemetry.Warning, fmt.Sprint(err))
 	}
-	for _, c := range l.hub.ClientsOf(l) {
+}
+
+// endClients ends, or moves, the clients that the link carries, and returns how many those were.
+func (l *Link) endClients() int {
+	all := l.hub.ClientsOf(l)
+	for _, c := range all {
 		c.Receiver.LinkLost(&l.batch)
 	}
 	l.batch.Flush()
+	return len(all)
 }
 
 var (
@@ -86,8 +96,8 @@ func (e *protocolError) Error() string { return e.text }
 func (l *Link) complain(p *protocolError) {
 	_ = l.Send(&svcproto.ServiceError{Error: p.text})
 	text := p.text
-	if len(text) > 120 {
-		text = text[:120]
+	if len(text) > 120 { // with its code, a close frame holds 125 bytes
+		text = strings.ToValidUTF8(text[:120], "")
 	}
 	l.end(ws.StatusProtocolError, text)
 	_, _ = io.CopyN(io.Discard, l.socket.Conn(), 1<<20)
