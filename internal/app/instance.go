@@ -55,7 +55,7 @@ func newInstance(nodeID string, pool *message.Pool, o observer, l limits, log *s
 	i.servers = serverlink.New(serverlink.Options{Registry: i.registry, Pool: pool, Observer: o, Logger: log, Trace: i.trace, Limits: l.servers, MaySend: i.clients.Sent, Refresher: i.clients})
 	api := dataapi.New(dataapi.Options{
 		Registry: i.registry, Pool: pool, Observer: o, Logger: log, Verifier: i.verifier.Load, Access: i.access.Load,
-		MaySend: i.clients.Sent, Key: func() string { return *i.key.Load() },
+		MaySend: i.clients.Sent, Refresher: i.clients, Key: func() string { return *i.key.Load() },
 	})
 	live := http.HandlerFunc(i.liveTrace)
 	i.direct = i.traceHTTP(routes{

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hubgate/hubgate/internal/resource"
 )
 
 // Reason says why a token is refused. It is fit to be the label of a metric.
@@ -21,6 +23,10 @@ const (
 	ReasonNoExpiration Reason = "noExpiration"
 	// ReasonExpired: the token has ended.
 	ReasonExpired Reason = "expired"
+	// ReasonNotYetValid: the token of an issuer begins later (nbf).
+	ReasonNotYetValid Reason = "notYetValid"
+	// ReasonIssuer: no issuer that the instance trusts made the token.
+	ReasonIssuer Reason = "issuer"
 	// ReasonAudience: the token was made for something else than this request.
 	ReasonAudience Reason = "audience"
 )
@@ -87,20 +93,45 @@ func expired(at time.Time) *Error {
 	return &Error{Reason: ReasonExpired, Description: "The token expired at '" + at.UTC().Format("01/02/2006 15:04:05") + "'"}
 }
 
+// RoleError is why a request is refused with 403: who asks is known, and has none of the roles that it takes.
+type RoleError struct {
+	// Needs are the roles of which one would do.
+	Needs []resource.Role
+}
+
+// Error names the roles. It is fit to be told to the client.
+func (e *RoleError) Error() string {
+	names := make([]string, len(e.Needs))
+	for i, r := range e.Needs {
+		names[i] = string(r)
+	}
+	return "the identity has none of the roles that this takes: " + strings.Join(names, ", ")
+}
+
 // maxAudienceText bounds how much of an audience is repeated, in bytes.
 const maxAudienceText = 512
 
 func wrongAudience(audience []string, want string) *Error {
+	return audienceError(audience, "the audience of this request is "+strconv.Quote(want)+" on any host")
+}
+
+// issuerAudience is wrongAudience for an access token, whose audience does not depend on the request.
+func issuerAudience(audience, want []string) *Error {
+	return audienceError(audience, "the instance accepts "+strings.Join(want, ", "))
+}
+
+func audienceError(audience []string, detail string) *Error {
 	shown := "(null)"
 	if len(audience) > 0 {
 		shown = strings.Join(audience, ", ")
 	}
-	if len(shown) > maxAudienceText {
-		shown = strings.ToValidUTF8(shown[:maxAudienceText], "") + "..."
+	return &Error{Reason: ReasonAudience, Description: "The audience '" + shorten(shown) + "' is invalid", detail: detail}
+}
+
+// shorten cuts what a token says of itself to a bearable length.
+func shorten(text string) string {
+	if len(text) > maxAudienceText {
+		return strings.ToValidUTF8(text[:maxAudienceText], "") + "..."
 	}
-	return &Error{
-		Reason:      ReasonAudience,
-		Description: "The audience '" + shown + "' is invalid",
-		detail:      "the audience of this request is " + strconv.Quote(want) + " on any host",
-	}
+	return text
 }

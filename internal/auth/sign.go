@@ -31,6 +31,16 @@ func Lifetime(now time.Time, life time.Duration) []Claim {
 // The errors are an empty key, an unknown algorithm, a time that is not a number or occurs twice, and text that is not
 // UTF-8. The length is not limited; see MaxIssuedBytes.
 func Sign(key, algorithm string, claims ...Claim) (string, error) {
+	return signWith("", key, algorithm, claims)
+}
+
+// Sign is the function [Sign] with the key's id in the header.
+func (k TemporaryKey) Sign(algorithm string, claims ...Claim) (string, error) {
+	return signWith(`,"kid":"`+k.ID+`"`, k.Key, algorithm, claims)
+}
+
+// signWith signs with a header that has more members than the usual two.
+func signWith(more, key, algorithm string, claims []Claim) (string, error) {
 	if key == "" {
 		return "", errors.New("sign token: the access key is empty")
 	}
@@ -43,7 +53,7 @@ func Sign(key, algorithm string, claims ...Claim) (string, error) {
 	}
 	payload = append(payload, '}')
 	encoding := base64.RawURLEncoding
-	token := encoding.AppendEncode(nil, []byte(`{"alg":"`+algorithm+`","typ":"JWT"}`))
+	token := encoding.AppendEncode(nil, []byte(`{"alg":"`+algorithm+`","typ":"JWT"`+more+`}`))
 	token = encoding.AppendEncode(append(token, '.'), payload)
 	signature := sign(nil, algorithm, []byte(key), string(token))
 	return string(encoding.AppendEncode(append(token, '.'), signature)), nil

@@ -40,7 +40,7 @@ type Token struct {
 	NotBefore time.Time
 	// HasExpires reports whether the token has an end. A token that Verify returned always has.
 	HasExpires bool
-	// KeyIndex tells which of the verifier's keys signed the token.
+	// KeyIndex tells which of the verifier's keys signed the token; -1 means none of them, but a temporary key or one of an issuer.
 	KeyIndex int
 }
 

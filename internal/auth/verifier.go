@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -30,8 +31,9 @@ const (
 // Verifier checks tokens against the access keys of an instance. It is immutable and safe for concurrent use; whoever
 // rotates keys puts a new one in its place.
 type Verifier struct {
-	keys []verifierKey
-	skew time.Duration
+	keys      []verifierKey
+	temporary *TemporaryKeys // nil: there are none
+	skew      time.Duration
 }
 
 type verifierKey struct {
@@ -46,6 +48,11 @@ type Option func(*Verifier)
 // as expired only that long after its end. The default is 5 minutes; 0 allows none.
 func WithClockSkew(skew time.Duration) Option {
 	return func(v *Verifier) { v.skew = max(skew, 0) }
+}
+
+// WithTemporaryKeys accepts tokens that were signed with a temporary access key as well; nil changes nothing.
+func WithTemporaryKeys(k *TemporaryKeys) Option {
+	return func(v *Verifier) { v.temporary = k }
 }
 
 // NewVerifier makes a verifier for these keys, of which any may have signed a token: the primary and the secondary one,
@@ -92,7 +99,7 @@ func (v *Verifier) Verify(token string, now time.Time) (*Token, error) {
 	if !ok || !ok2 || strings.Contains(payloadText, ".") {
 		return nil, malformed("the token has not three parts")
 	}
-	algorithm, err := readHeader(headerText)
+	algorithm, keyID, err := v.readHeader(headerText)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +107,7 @@ func (v *Verifier) Verify(token string, now time.Time) (*Token, error) {
 	if err != nil {
 		return nil, malformed("the signature is not base64url")
 	}
-	index, err := v.match(algorithm, signed, signature)
+	index, err := v.match(algorithm, keyID, signed, signature, now)
 	if err != nil {
 		return nil, err
 	}
@@ -139,39 +146,79 @@ func decodePart(s string) ([]byte, error) {
 	return base64.RawURLEncoding.Strict().DecodeString(s)
 }
 
-// readHeader returns the algorithm of a token that is signed in a way that is accepted.
-func readHeader(text string) (algorithm string, err error) {
-	decoded, err := decodePart(text)
+// readHeader returns the algorithm of a token that is signed in a way that is accepted, and the id of its key when that may be a temporary one.
+func (v *Verifier) readHeader(text string) (algorithm, keyID string, err error) {
+	h, decoded, err := decodeHeader(text)
 	if err != nil {
-		return "", malformed("the header is not base64url")
-	}
-	var h header
-	if err := json.Unmarshal(decoded, &h); err != nil {
-		return "", malformed("the header is not valid JSON")
-	}
-	if h.Critical != nil {
-		return "", malformed("the header asks for an extension (crit)")
+		return "", "", err
 	}
 	switch h.Algorithm {
 	case HS256, HS512:
-		return h.Algorithm, nil
+		return h.Algorithm, v.readKeyID(decoded), nil
 	case "none", "":
-		return "", &Error{Reason: ReasonSignature, Description: "The signature is invalid", detail: "the token is not signed"}
+		return "", "", &Error{Reason: ReasonSignature, Description: "The signature is invalid", detail: "the token is not signed"}
 	}
-	return "", &Error{
+	return "", "", &Error{
 		Reason:      ReasonSignature,
-		Description: "The signature key was not found",
+		Description: textNoKey,
 		detail:      "the token is signed with an algorithm other than HS256 and HS512",
 	}
 }
 
+// textNoKey is what ASP.NET Core says when it has no key for a signature.
+const textNoKey = "The signature key was not found"
+
+// decodeHeader decodes the header of a token; decoded is its JSON.
+func decodeHeader(text string) (h header, decoded []byte, err error) {
+	if decoded, err = decodePart(text); err != nil {
+		return h, nil, malformed("the header is not base64url")
+	}
+	if err := json.Unmarshal(decoded, &h); err != nil {
+		return h, nil, malformed("the header is not valid JSON")
+	}
+	if h.Critical != nil {
+		return h, nil, malformed("the header asks for an extension (crit)")
+	}
+	return h, decoded, nil
+}
+
+// readKeyID is the kid of a header, or "" when it cannot be that of a temporary key. That is looked for before anything is decoded: the kid of a
+// local key means nothing, so the many tokens that have one cost nothing more.
+func (v *Verifier) readKeyID(header []byte) string {
+	if v.temporary == nil || !bytes.Contains(header, []byte(temporaryKeyPrefix)) {
+		return ""
+	}
+	var h struct {
+		KeyID string `json:"kid"`
+	}
+	if json.Unmarshal(header, &h) != nil {
+		return ""
+	}
+	return h.KeyID
+}
+
+// temporaryKeyIndex stands for a key that is none of those which a verifier was made with.
+const temporaryKeyIndex = -1
+
 // match finds the key that made the signature. It decides by the algorithm's name alone how to check, and the keys are
 // never anything but secrets, so a token cannot make a public key into one.
-func (v *Verifier) match(algorithm, signed string, signature []byte) (int, error) {
+func (v *Verifier) match(algorithm, keyID, signed string, signature []byte, now time.Time) (int, error) {
 	if len(signature) == 0 {
 		return 0, &Error{Reason: ReasonSignature, Description: "The signature is invalid", detail: "the signature is empty"}
 	}
 	var sum [sha512.Size]byte
+	if keyID != "" {
+		key, ok, err := v.temporary.find(keyID, now, v.skew)
+		if err != nil {
+			return 0, &Error{Reason: ReasonSignature, Description: textNoKey, detail: err.Error()}
+		}
+		if ok {
+			if hmac.Equal(sign(sum[:0], algorithm, []byte(key), signed), signature) {
+				return temporaryKeyIndex, nil
+			}
+			return 0, &Error{Reason: ReasonSignature, Description: "The signature is invalid", detail: "the temporary access key that the token names did not make the signature"}
+		}
+	}
 	for i := range v.keys {
 		if hmac.Equal(sign(sum[:0], algorithm, v.keys[i].text, signed), signature) {
 			return v.keys[i].index, nil
@@ -179,7 +226,7 @@ func (v *Verifier) match(algorithm, signed string, signature []byte) (int, error
 	}
 	return 0, &Error{
 		Reason:      ReasonSignature,
-		Description: "The signature key was not found",
+		Description: textNoKey,
 		detail:      "no access key of the instance made the signature",
 	}
 }

@@ -86,6 +86,12 @@ type Instance struct {
 	// DisableLocalAuth refuses tokens signed with the access keys. Default: false.
 	DisableLocalAuth bool `yaml:"disableLocalAuth"`
 
+	// DisableAADAuth refuses access tokens of the issuers in identity, and what was signed with temporary access keys. Default: false.
+	DisableAADAuth bool `yaml:"disableAadAuth"`
+
+	// Identity says whose access tokens the instance takes, in the place of those of Entra ID.
+	Identity Identity `yaml:"identity"`
+
 	// Access says which requests the instance takes. Default: all.
 	Access Access `yaml:"access"`
 

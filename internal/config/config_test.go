@@ -25,7 +25,7 @@ func environment(name string) (string, bool) {
 }
 
 func storedInstance(id resource.ID) *resource.SignalR {
-	return &resource.SignalR{ID: id, PrimaryKey: "stored-primary", SecondaryKey: "stored-secondary"}
+	return &resource.SignalR{ID: id, PrimaryKey: "stored-primary", SecondaryKey: "stored-secondary", Salt: "stored-salt"}
 }
 
 // TestGood reads testdata/NAME.good.yaml and compares the resources that it makes with NAME.good.json.
@@ -145,6 +145,15 @@ func TestKeys(t *testing.T) {
 		if keys(i) != want {
 			t.Errorf("keys of instance %d: %q, want %q", i, keys(i), want)
 		}
+	}
+	issued := config.Default()
+	issued.SignalR = []config.Instance{{Name: "new", Identity: config.Identity{Issuers: []config.Issuer{{Issuer: "https://login.example.com"}}}}}
+	salted, err := issued.Resources(func(resource.ID) *resource.SignalR { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made := salted[0].(*resource.SignalR); len(made.Salt) != 44 || made.Salt == made.PrimaryKey {
+		t.Errorf("the salt of a new instance is %q, want a secret of its own", made.Salt)
 	}
 	if made := keys(3); len(made[0]) != 44 || len(made[1]) != 44 || made[0] == made[1] {
 		t.Errorf("new keys: %q, want two different ones of 44 characters", made)

@@ -27,12 +27,9 @@ func (p placed) field(target string) string {
 
 // Resources are the SignalR instances and the API Management services of the file with all that belongs to them, those above before those
 // below. stored returns an instance as the store has it, or nil: an instance for which the file gives no keys keeps those. One that has none there either
-// gets new random ones.
+// gets new random ones. The same goes for the salt, which no file gives.
 func (c *Config) Resources(stored func(id resource.ID) *resource.SignalR) ([]resource.Resource, error) {
 	all := c.resources(func(s *resource.SignalR) {
-		if s.PrimaryKey != "" && s.SecondaryKey != "" {
-			return
-		}
 		kept := stored(s.ID)
 		if kept == nil {
 			kept = &resource.SignalR{PrimaryKey: newAccessKey(), SecondaryKey: newAccessKey()}
@@ -42,6 +39,9 @@ func (c *Config) Resources(stored func(id resource.ID) *resource.SignalR) ([]res
 		}
 		if s.SecondaryKey == "" {
 			s.SecondaryKey = kept.SecondaryKey
+		}
+		if s.Salt = kept.Salt; s.Salt == "" && len(s.Identity.Issuers) > 0 {
+			s.Salt = newAccessKey()
 		}
 	})
 	resources := make([]resource.Resource, 0, len(all))
@@ -90,6 +90,8 @@ func (c *Config) instance(s Instance) *resource.SignalR {
 		KeepAliveSeconds:     seconds(s.KeepAlive),
 		ClientTimeoutSeconds: seconds(s.ClientTimeout),
 		DisableLocalAuth:     s.DisableLocalAuth,
+		DisableAADAuth:       s.DisableAADAuth,
+		Identity:             s.Identity.resource(),
 		NetworkACLs:          s.Access.resource(),
 		Quotas:               s.Quotas.resource(),
 		Logs:                 resource.ResourceLogs(s.Logs),

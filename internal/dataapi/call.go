@@ -45,10 +45,11 @@ const (
 	v20221101
 	v20230701
 	v20241201
+	v20260701
 )
 
 // versionNames are the values of api-version.
-var versionNames = map[version]string{v20220601: "2022-06-01", v20221101: "2022-11-01", v20230701: "2023-07-01", v20241201: "2024-12-01"}
+var versionNames = map[version]string{v20220601: "2022-06-01", v20221101: "2022-11-01", v20230701: "2023-07-01", v20241201: "2024-12-01", v20260701: "2026-07-01"}
 
 func versionNamed(name string) (version, bool) {
 	for v, n := range versionNames {
@@ -103,7 +104,7 @@ func (c *call) checkVersion() error {
 	}
 	asked, known := versionNamed(name)
 	if !known {
-		return invalid("api-version", "api-version %q is not known; use one of 2022-06-01, 2022-11-01, 2023-07-01 and 2024-12-01", name)
+		return invalid("api-version", "api-version %q is not known; use one of 2022-06-01, 2022-11-01, 2023-07-01, 2024-12-01 and 2026-07-01", name)
 	}
 	if asked < c.route.since {
 		return invalid("api-version", "the operation is not in api-version %s; use %s or a later one", name, versionNames[c.route.since])

@@ -36,7 +36,9 @@ type Options struct {
 	Healthy func() error
 	// MaySend counts messages to clients against a quota; false means that it is used up, and sends are answered 429. nil has no quota.
 	MaySend func(messages int) bool
-	Limits  Limits
+	// Refresher refreshes the authentication of clients. nil refreshes none.
+	Refresher Refresher
+	Limits    Limits
 }
 
 // Limits bound what a request may ask for. The zero value means the defaults.

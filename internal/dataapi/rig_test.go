@@ -63,7 +63,7 @@ func newRig(t testing.TB, templates ...resource.UpstreamTemplate) *rig {
 	api := dataapi.New(dataapi.Options{
 		Registry: r.registry, Observer: silent{}, Logger: testkit.Logger(t),
 		Verifier: func() *auth.Verifier { return verifier },
-		Key:      func() string { return primaryKey },
+		Key:      func() string { return primaryKey }, Refresher: r.clients,
 	})
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if strings.HasPrefix(q.URL.Path, "/api/") {
@@ -153,6 +153,7 @@ type client struct {
 	conn     *websocket.Conn
 	protocol hubproto.Protocol
 	id       string
+	token    string // names the connection as well, to app servers
 	rest     []byte
 }
 
@@ -173,7 +174,7 @@ func (r *rig) connect(hubName string, p hubproto.Protocol, claims ...auth.Claim)
 		r.t.Fatal(err)
 	}
 	conn.SetReadLimit(32 << 20)
-	c := &client{t: r.t, conn: conn, protocol: p, id: negotiated.ConnectionID}
+	c := &client{t: r.t, conn: conn, protocol: p, id: negotiated.ConnectionID, token: negotiated.ConnectionToken}
 	r.t.Cleanup(func() { _ = conn.CloseNow() })
 	c.write(hubproto.AppendHandshakeRequest(nil, hubproto.HandshakeRequest{Protocol: p.String(), Version: 1}))
 	record, rest, ok := []byte(nil), []byte(nil), false

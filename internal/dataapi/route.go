@@ -58,6 +58,8 @@ var routes = prepare([]route{
 	{methods: "GET HEAD", path: "/api/hubs/{hub}/users/{user}/groups/{group}", since: v20220601, status: 200, do: (*call).checkUserInGroup},
 	{methods: "PUT", path: "/api/hubs/{hub}/users/{user}/groups/{group}", since: v20220601, status: 200, do: (*call).userJoin},
 	{methods: "DELETE", path: "/api/hubs/{hub}/users/{user}/groups/{group}", since: v20220601, status: 204, do: (*call).userLeave},
+	{methods: "POST", path: "/api/hubs/{hub}/connections/:refreshAuth", since: v20260701, status: 200, do: (*call).refreshAuth},
+	{methods: "POST", path: "/api/hubs/{hub}/connections/claims", since: v20260701, status: 200, do: (*call).connectionClaims},
 
 	// Beyond Azure.
 	{methods: "GET", path: "/api/hubgate/hubs/{hub}/connections", since: v20220601, status: 200, do: (*call).listConnections},

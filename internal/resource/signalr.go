@@ -41,6 +41,16 @@ type SignalR struct {
 	// DisableLocalAuth refuses tokens that are signed with the access keys.
 	DisableLocalAuth bool `json:"disableLocalAuth,omitempty"`
 
+	// DisableAADAuth refuses access tokens of the issuers in Identity, and what was signed with temporary access keys.
+	DisableAADAuth bool `json:"disableAadAuth,omitempty"`
+
+	// Identity says whose access tokens are good, beside those that are signed with the access keys.
+	Identity Identity `json:"identity,omitzero"`
+
+	// Salt is the secret that temporary access keys are made of; a new one ends all of them. It is never shown, not even to whom the access
+	// keys are. "" makes them of the access keys, unless local authentication is disabled: then there are none.
+	Salt string `json:"salt,omitempty"`
+
 	// Logs says which resource logs are written (features EnableConnectivityLogs and EnableMessagingLogs, resourceLogConfiguration).
 	Logs ResourceLogs `json:"logs,omitzero"`
 
@@ -99,6 +109,9 @@ func (s *SignalR) Validate() error {
 		if v < 0 || v > 120 {
 			return Invalidf(s.ID, target, "must be 1 to 120 seconds, or 0 for the default")
 		}
+	}
+	if err := s.validateIdentity(); err != nil {
+		return err
 	}
 	return s.validateAccess()
 }

@@ -207,14 +207,9 @@ func (l *Link) control(m svcproto.Message) {
 			c.Receiver.Paused()
 		}
 	case *svcproto.AccessKeyRequest:
-		_ = l.Send(&svcproto.AccessKeyResponse{
-			ErrorType:    svcproto.Some("NotSupported"),
-			ErrorMessage: svcproto.Some("this service hands out no temporary access keys: use a connection string with an AccessKey"),
-		})
-	case *svcproto.RefreshAuth:
-		_ = l.Send(&svcproto.Ack{AckID: m.AckID, Status: svcproto.AckNotFound, Message: "this service refreshes no authentication", HasPayload: true})
-	case *svcproto.GetConnectionClaims:
-		_ = l.Send(&svcproto.Ack{AckID: m.AckID, Status: svcproto.AckNotFound, Message: "this service refreshes no authentication", HasPayload: true})
+		l.keys.request(l, m)
+	case *svcproto.RefreshAuth, *svcproto.GetConnectionClaims:
+		l.refresh(m)
 	}
 }
 

@@ -28,6 +28,9 @@ type Link struct {
 	migration svcproto.MigrationLevel
 	address   string // of the app server, for the log
 	stateful  bool
+	refreshes bool // see RefreshesAuthentication
+
+	keys keyRequests
 
 	load     atomic.Int64 // clients
 	lastRead atomic.Int64 // Unix nanoseconds

@@ -190,6 +190,7 @@ func TestRefreshDeadline(t *testing.T) {
 	c1, postponed, client1 := s.connectNegotiated(a, ends...)
 	c2, kept, client2 := s.connectNegotiated(a, ends...)
 	c3, sooner, client3 := s.connectNegotiated(a, ends...)
+	c6, minimum, client6 := s.connectNegotiated(a, ends...)
 	_, never, _ := s.connectNegotiated(a, claim("nameid", "joe"))
 	c5, since, client5 := s.connectNegotiated(a, claim("nameid", "joe"))
 	refresh(postponed, end.Add(time.Hour))
@@ -198,7 +199,9 @@ func TestRefreshDeadline(t *testing.T) {
 	refresh(never, time.Now().Add(-time.Hour)) // its authentication ends, which is not to close it
 	refresh(since, end.Add(2*time.Hour), append(newClaims("joe"), svcproto.Claim{Type: "asrs.s.coae", Value: "true"})...)
 
+	refresh(minimum, time.Time{}) // .NET's least time: over at once
 	s.clients.Tick(time.Now().Add(5 * time.Second))
+	closed(c6, client6)
 	a.nothing()
 	s.clients.Tick(time.Now().Add(20 * time.Second))
 	closed(c3, client3)

@@ -40,6 +40,8 @@ type Options struct {
 	Limits   Limits
 	// MaySend counts messages to clients against a quota; false drops what an app server sends next. Nil has no quota.
 	MaySend func(messages int) bool
+	// Refresher refreshes the authentication of clients. Nil refreshes none.
+	Refresher Refresher
 }
 
 // Limits bound what app servers may do. The zero value means the defaults.
@@ -81,7 +83,7 @@ func (l Limits) withDefaults() Limits {
 // Server answers /server for one instance.
 type Server struct {
 	Options
-	verifier   atomic.Pointer[auth.Verifier]
+	access     atomic.Pointer[auth.Access]
 	serverless atomic.Bool
 
 	mu     sync.Mutex
@@ -94,12 +96,12 @@ type Server struct {
 func New(o Options) *Server {
 	o.Limits = o.Limits.withDefaults()
 	s := &Server{Options: o, links: make(map[*Link]struct{})}
-	s.Configure(auth.NewVerifier(nil))
+	s.access.Store(&auth.Access{Keys: auth.NewVerifier(nil)})
 	return s
 }
 
-// Configure replaces the keys. Links that are open stay.
-func (s *Server) Configure(v *auth.Verifier) { s.verifier.Store(v) }
+// Configure is [Server.SetAccess] for an instance that trusts its access keys alone.
+func (s *Server) Configure(v *auth.Verifier) { s.SetAccess(&auth.Access{Keys: v}) }
 
 // ServeHTTP takes a server connection: an authenticated WebSocket for one hub.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -116,6 +118,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("WWW-Authenticate", e.Header())
 		}
 		s.Logger.Warn("server connection refused", "hub", name, "reason", err)
+		if e, ok := errors.AsType[*auth.RoleError](err); ok {
+			http.Error(w, e.Error(), http.StatusForbidden)
+			return
+		}
 		http.Error(w, "", http.StatusUnauthorized)
 		return
 	}
@@ -142,6 +148,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := newLink(s, s.Registry.Hub(name), conn, id, serverID)
+	l.refreshes = refreshesAuthentication(r.Header.Get("Asrs-User-Agent"))
 	l.address, _, _ = net.SplitHostPort(r.RemoteAddr)
 	s.mu.Lock()
 	if s.closed {
@@ -168,11 +175,7 @@ func (s *Server) authenticate(r *http.Request, hubName string) (*auth.Token, err
 	if !ok {
 		return nil, auth.MissingToken()
 	}
-	token, err := s.verifier.Load().Verify(bearer, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	return token, token.CheckServerAudience(hubName)
+	return s.access.Load().AuthorizeServer(r.Context(), bearer, hubName, time.Now())
 }
 
 // Shutdown says good-bye to all app servers and waits until their links are over.

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"github.com/hubgate/hubgate/internal/auth"
 	"github.com/hubgate/hubgate/internal/hub"
@@ -37,14 +38,31 @@ func refreshes(l hub.Link) bool {
 
 // claimsLocked are the claims that the client has now, in the form of [svcproto.AppendClaims]; nil when they were not kept.
 func (c *Session) claimsLocked() []byte {
-	if c.claims != nil || c.passport == nil {
+	if c.claims != nil {
 		return c.claims
+	}
+	if l, ok := c.client.Link().(*serverlessLink); ok {
+		return svcproto.AppendClaims(nil, l.currentClaims())
+	}
+	if c.passport == nil {
+		return nil
 	}
 	open, err := c.passport.reopen("")
 	if err != nil {
 		return nil
 	}
 	return svcproto.AppendClaims(nil, open.Claims)
+}
+
+// currentClaims are those of the client as the upstream is told of them.
+func (l *serverlessLink) currentClaims() []svcproto.Claim {
+	switch refreshed := l.claims.Load(); {
+	case refreshed != nil:
+		return *refreshed
+	case l.open != nil:
+		return l.open.Claims
+	}
+	return nil
 }
 
 // reclaimLocked puts refreshed claims into the message that opens the client at another app server.
@@ -111,8 +129,11 @@ func (s *Service) RefreshAuth(h *hub.Hub, m *svcproto.RefreshAuth) *svcproto.Ack
 		}
 		if !bytes.Equal(next, claims) {
 			claims = bytes.Clone(next)
-			c.claims = claims
-			if link := c.client.Link(); link != nil {
+			link := c.client.Link()
+			if _, serverless := link.(*serverlessLink); !serverless {
+				c.claims = claims
+			}
+			if link != nil {
 				_ = link.Send(&svcproto.UpdateConnectionClaims{ConnectionID: c.client.ID, Claims: m.Claims})
 			}
 		}
@@ -128,6 +149,8 @@ func (c *Session) postponeLocked(token *auth.Token, m *svcproto.RefreshAuth) {
 		return
 	}
 	switch {
+	case m.ExpireTime.IsZero(): // long ago, while the zero time stands for never here
+		c.expires = time.Unix(0, 0)
 	case !m.KeepsDeadline():
 		c.expires = m.ExpireTime
 	case c.expires.IsZero():

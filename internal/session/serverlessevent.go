@@ -21,7 +21,7 @@ func (l *serverlessLink) event(category, name string, body []byte) serverlessEve
 	}}
 	if l.open != nil {
 		e.Query = l.open.Query
-		e.Claims = userClaims(l.open.Claims)
+		e.Claims = userClaims(l.currentClaims())
 	}
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hubgate/hubgate/internal/hub"
@@ -20,7 +21,8 @@ type serverlessLink struct {
 	session  *Session
 	protocol hubproto.Protocol // static once greeted
 	open     *svcproto.OpenConnection
-	patient  bool // the transport keeps itself alive: no pings, and silence means nothing
+	claims   atomic.Pointer[[]svcproto.Claim] // in the place of those of open; nil: they are the same
+	patient  bool                             // the transport keeps itself alive: no pings, and silence means nothing
 
 	spoke spoke // guarded by the wheel
 
@@ -82,6 +84,8 @@ func (l *serverlessLink) Send(m svcproto.Message) error {
 		l.open = m
 	case *svcproto.CloseConnection:
 		l.end(m.Error)
+	case *svcproto.UpdateConnectionClaims:
+		l.claims.Store(&m.Claims)
 	case *svcproto.ClientInvocation:
 		l.mu.Lock()
 		defer l.mu.Unlock()

@@ -358,22 +358,21 @@ func (c *Session) shakeHands(b []byte) error {
 		b.Flush()
 		return errOver
 	}
-	c.settle()
-	_ = link.Data(c.id, record, svcproto.DataMessageTypeHandshake)
-	err = nil
-	if len(rest) > 0 {
-		err = c.take(rest)
-	}
-	c.handshake = nil
 	c.mu.Lock()
 	ended := c.phase == over
 	c.mu.Unlock()
-	if ended { // while the app server was being told of it
+	if ended { // before the app server knew of it: whoever ends it from here on says so
 		c.hub.Detach(&c.client)
 		c.tell(link, "")
 		return errOver
 	}
-	return err
+	c.settle()
+	_ = link.Data(c.id, record, svcproto.DataMessageTypeHandshake)
+	c.handshake = nil
+	if len(rest) > 0 {
+		return c.take(rest)
+	}
+	return nil
 }
 
 // statefulVersion is the version of the hub protocol with which a client uses stateful reconnect.
@@ -540,10 +539,13 @@ func (c *Session) finish(why Category, handshakeText, closeText string, allowRec
 	return true
 }
 
-// refuse ends a client that is not at an app server yet.
+// refuse ends a client because of what it sent, and tells its app server, if it is at one already.
 func (c *Session) refuse(text string, why Category) {
+	link := c.client.Link()
 	b := message.Batch{}
-	c.finish(why, text, text, false, &b)
+	if c.finish(why, text, text, false, &b) {
+		c.tell(link, text)
+	}
 	b.Flush()
 }
 
