@@ -39,6 +39,9 @@ type stage struct {
 	clientEndpoint string // where clients are sent, "" without a service
 	metrics        string
 	control        string
+
+	environment []string            // of the app servers
+	programs    map[string]*program // by the names under which suites stop and start them
 }
 
 // An appServer makes the command of an app server that listens at url.
@@ -102,6 +105,7 @@ func setUp(t *testing.T, top topology, server appServer) *stage {
 	}}
 	app.run(t)
 	programs["appserver"] = app
+	s.environment, s.programs = environment, programs
 
 	control := httptest.NewServer(controls(programs))
 	t.Cleanup(control.Close)

@@ -44,6 +44,7 @@ func resourceTypes() map[string]func() resource.Resource {
 		apim + "/apis/releases":              func() resource.Resource { return new(resource.APIRelease) },
 		apim + "/apis/schemas":               func() resource.Resource { return new(resource.APISchema) },
 		apim + "/apis/tags":                  func() resource.Resource { return new(resource.Link) },
+		apim + "/caches":                     func() resource.Resource { return new(resource.Cache) },
 		apim + "/certificates":               func() resource.Resource { return new(resource.Certificate) },
 		apim + "/diagnostics":                func() resource.Resource { return new(resource.Diagnostic) },
 		apim + "/groups":                     func() resource.Resource { return new(resource.Group) },

@@ -78,7 +78,7 @@ export class Room {
   list(value) { return [...(typeof value === 'string' ? Buffer.from(value, 'base64') : value)]; }
 
   /** A client that is not started yet. `retry` (milliseconds between attempts) switches automatic reconnect on. */
-  create(query = '', { hub = 'conformance', url = `${this.appUrl}/${hub}${query}`, retry, options = {}, transport = this.transport, protocol = this.protocol } = {}) {
+  create(query = '', { hub = 'conformance', url = `${this.appUrl}/${hub}${query}`, retry, stateful = false, options = {}, transport = this.transport, protocol = this.protocol } = {}) {
     const peer = new Peer();
     class Socket extends WebSocket {
       constructor(...args) { super(...args); peer.sockets.push(this); }
@@ -88,6 +88,7 @@ export class Room {
       .configureLogging({ log: (level, message) => { if (level >= signalR.LogLevel.Information) peer.log.push(message); } });
     if (protocol === 'messagepack') builder.withHubProtocol(new MessagePackHubProtocol());
     if (retry !== undefined) builder.withAutomaticReconnect({ nextRetryDelayInMilliseconds: ({ previousRetryCount, elapsedMilliseconds }) => (elapsedMilliseconds > 90_000 ? null : previousRetryCount === 0 ? 0 : retry) });
+    if (stateful) builder.withStatefulReconnect();
     peer.attach(builder.build());
     this.#peers.push(peer);
     return peer;
