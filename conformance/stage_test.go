@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -40,6 +41,7 @@ type stage struct {
 	metrics        string
 	control        string
 
+	more        map[string]string   // further values for the configuration
 	environment []string            // of the app servers
 	programs    map[string]*program // by the names under which suites stop and start them
 }
@@ -134,6 +136,7 @@ func (s *stage) newService(t *testing.T) *program {
 		"KEY":     base64.StdEncoding.EncodeToString(key),
 		"APP":     s.appURL,
 	}
+	maps.Copy(values, s.more)
 	config := os.Expand(string(template), func(name string) string {
 		value, ok := values[name]
 		if !ok {
