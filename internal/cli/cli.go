@@ -88,6 +88,7 @@ func newRootCommand(runNode runner) *cobra.Command {
 	c.AddCommand(
 		newDemoCommand(runNode),
 		newServeCommand(runNode),
+		newAPIMCommand(),
 		newConnectionStringCommand(),
 		newVersionCommand(),
 	)

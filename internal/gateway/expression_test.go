@@ -1,89 +1,60 @@
 package gateway
 
 import (
-	"errors"
-	"fmt"
-	"strconv"
-	"strings"
+	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hubgate/hubgate/internal/gateway/expr"
 	"github.com/hubgate/hubgate/internal/gateway/policy"
 )
 
-// testExpression understands just enough to test policies without the expression engine: a term, or two with == between.
-// Terms are literals and a few members of context.
-type testExpression struct{ left, right string }
-
-// placedError is a compile error with its place, as the engine's are.
-type placedError struct{ line, column int }
-
-func (e *placedError) Error() string        { return "the name is unknown" }
-func (e *placedError) Position() (int, int) { return e.line, e.column }
-
-func compileTestExpression(source string, statements bool) (policy.Expression, error) {
-	source = strings.TrimSpace(source)
-	if statements {
-		source = strings.TrimSuffix(strings.TrimSpace(strings.TrimPrefix(source, "return")), ";")
+// FuzzDecodeValue decodes what an external cache may hold: no panic, and what is a value is one again after a round trip.
+func FuzzDecodeValue(f *testing.F) {
+	codec := newValueCodec(newExpressions(expr.NewEnvironment().WithLimits(expr.Limits{Steps: 100_000, Memory: 1 << 20}), nil))
+	response := &policy.Response{Status: 200, Header: map[string][]string{"A": {"b"}}}
+	response.Body.Set([]byte("body"))
+	for _, v := range []any{nil, true, "text", []byte{1, 2}, int32(-5), int64(1) << 40, 1.5, response} {
+		b, err := codec.Encode(v)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
-	if i := strings.Index(source, "unknown"); i >= 0 {
-		return nil, &placedError{line: strings.Count(source[:i], "\n") + 1, column: i - strings.LastIndexByte(source[:i], '\n')}
+	for name := range otherTypes {
+		f.Add([]byte("o" + name + "\x001"))
 	}
-	left, right, _ := strings.Cut(source, "==")
-	return &testExpression{left: strings.TrimSpace(left), right: strings.TrimSpace(right)}, nil
+	f.Add([]byte("oNewtonsoft.Json.Linq.JObject\x00{\"a\":[1,null,\"x\"]}"))
+	f.Add([]byte("oSystem.Xml.Linq.XElement\x00<a><b/></a>"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, err := codec.Decode(b)
+		if err != nil {
+			return
+		}
+		again, err := codec.Encode(v)
+		if err != nil {
+			return // Text that reads as a value of another type than it says it is.
+		}
+		second, err := codec.Decode(again)
+		if err != nil {
+			t.Fatalf("%q became %q: %v", b, again, err)
+		}
+		third, err := codec.Encode(second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, isResponse := v.(*policy.Response); !isResponse && string(third) != string(again) {
+			t.Errorf("not the same after a round trip:\n%s", cmp.Diff(string(again), string(third)))
+		}
+	})
 }
 
-func (e *testExpression) Eval(x *policy.Exchange) (any, error) {
-	left, err := term(x, e.left)
-	if err != nil || e.right == "" {
-		return left, err
+func TestValuesThatAreNone(t *testing.T) {
+	t.Parallel()
+	codec := newValueCodec(newExpressions(environment(), nil))
+	for _, text := range []string{"", "x", "i", "i\x80", "d123", "r", "o", "oSystem.Guid", "oSystem.Guid\x00no guid", "oSystem.IO.File\x00x"} {
+		if v, err := codec.Decode([]byte(text)); err == nil {
+			t.Errorf("%q is %v", text, v)
+		}
 	}
-	right, err := term(x, e.right)
-	return left == right, err
-}
-
-func (e *testExpression) Text(x *policy.Exchange) (string, error) {
-	v, err := e.Eval(x)
-	if v == nil {
-		return "", err
-	}
-	return fmt.Sprint(v), err
-}
-
-func term(x *policy.Exchange, text string) (any, error) {
-	if unquoted, err := strconv.Unquote(text); err == nil {
-		return unquoted, nil
-	}
-	if n, err := strconv.Atoi(text); err == nil {
-		return int32(n), nil
-	}
-	if name, ok := strings.CutPrefix(text, "context.Variables["); ok {
-		return x.Variables[strings.Trim(name, `"]`)], nil
-	}
-	if name, ok := strings.CutPrefix(text, "context.Request.Headers["); ok {
-		return x.Request.Header.Get(strings.Trim(name, `"]`)), nil
-	}
-	switch text {
-	case "true":
-		return true, nil
-	case "false":
-		return false, nil
-	case "context.Request.Method":
-		return x.Request.Method, nil
-	case "context.Response.StatusCode":
-		return int32(x.Response.Status), nil
-	case "context.Response.Body.As<string>()":
-		data, err := x.Response.Body.Bytes()
-		return string(data), err
-	case "context.Request.Body.As<string>(true)":
-		data, err := x.Request.Body.Bytes()
-		return string(data), err
-	case "context.LastError.Reason":
-		return x.LastError.Reason, nil
-	case "context.LastError.Source":
-		return x.LastError.Source, nil
-	case "context.LastError.Message":
-		return x.LastError.Message, nil
-	case "context.LastError.Path":
-		return x.LastError.Section + " " + x.LastError.Path + " " + x.LastError.Scope + " " + x.LastError.PolicyID, nil
-	}
-	return nil, errors.New("Object reference not set to an instance of an object.")
 }

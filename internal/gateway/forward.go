@@ -10,15 +10,27 @@ import (
 	"github.com/hubgate/hubgate/internal/gateway/proxy"
 )
 
-// Forward sends the exchange's request to its backend: to a handler in process when the backend is on this node, else over
+// forward sends the exchange's request to its backend: to a handler in process when the backend is on this node, else over
 // the network.
-func (t *transaction) Forward(x *policy.Exchange, o *policy.ForwardOptions) error {
+func (t *transaction) forward(x *policy.Exchange, o *policy.ForwardOptions) error {
 	u := x.Request.URL()
 	if u == nil {
 		return &policy.Failure{Status: http.StatusInternalServerError, Reason: policy.ReasonBackendConnectionFailure,
 			Message: "The API has no serviceUrl and no policy chose a backend."}
 	}
-	addCredentials(x, u)
+	if x.Request.Body.Spent() {
+		return &policy.Failure{Status: http.StatusInternalServerError, Reason: policy.ReasonBackendConnectionFailure,
+			Message: "The request's body has been sent already and was not kept; forward-request keeps it with buffer-request-body=\"true\"."}
+	}
+	// What an earlier attempt brought counts no more.
+	x.Response.Body.Close()
+	x.Response = policy.Response{}
+	if t.upgraded != nil {
+		// The earlier attempt's connection, on which nothing was said yet.
+		_ = t.upgraded.Close()
+		t.upgraded = nil
+	}
+	t.addCredentials(u)
 	if !t.named { // A statement that sends the request again does not name the client again.
 		t.named = true
 		proxy.AddForwardedFor(x.Request.Header, x.Inbound.RemoteAddr)
@@ -39,11 +51,12 @@ func (t *transaction) Forward(x *policy.Exchange, o *policy.ForwardOptions) erro
 }
 
 // addCredentials puts the credentials of the chosen backend into the request.
-func addCredentials(x *policy.Exchange, u *url.URL) {
-	if x.Request.Credentials == nil || x.Request.Credentials.Credentials == nil {
+func (t *transaction) addCredentials(u *url.URL) {
+	x, b := &t.x, t.backend.target
+	if b == nil || b.Credentials == nil {
 		return
 	}
-	c := x.Request.Credentials.Credentials
+	c := b.Credentials
 	for name, values := range c.Header {
 		x.Request.Header[http.CanonicalHeaderKey(name)] = values
 	}
@@ -65,11 +78,18 @@ func (t *transaction) forwardRemote(u *url.URL, o *policy.ForwardOptions) error 
 	out := proxy.Request{
 		Method: x.Request.Method, URL: u, Host: x.Request.Host, Header: x.Request.Header, Trailer: x.Inbound.Trailer,
 		Timeout: o.Timeout, HTTPVersion: o.HTTPVersion, FollowRedirects: o.FollowRedirects, WebSocketUpgrade: x.Handshake,
+		ClientCertificate: x.Request.Certificate, Proxy: x.Request.Proxy,
 	}
 	if out.Timeout == 0 {
 		out.Timeout = policy.DefaultForwardTimeout
 	}
-	if c := x.Request.Credentials; c != nil {
+	if out.ClientCertificate == nil {
+		out.ClientCertificate = t.backendCertificate()
+	}
+	if out.Proxy == nil {
+		out.Proxy = t.backendProxy()
+	}
+	if c := t.backend.target; c != nil {
 		out.SkipVerifyChain = c.TLS.ValidateCertificateChain != nil && !*c.TLS.ValidateCertificateChain
 		out.SkipVerifyName = c.TLS.ValidateCertificateName != nil && !*c.TLS.ValidateCertificateName
 	}

@@ -24,7 +24,7 @@ import (
 
 // localOptions hand every backend to the handler.
 func localOptions(h http.Handler) Options {
-	return Options{Expressions: compileTestExpression, Local: func(*url.URL) http.Handler { return h }}
+	return Options{Local: func(*url.URL) http.Handler { return h }}
 }
 
 const outboundStamp = `<policies><outbound><base/><set-header name="X-Stamp"><value>gateway</value></set-header></outbound></policies>`
@@ -129,7 +129,7 @@ func TestTimeouts(t *testing.T) {
 		o        Options
 		document string
 	}{
-		"on the network": {Options{Expressions: compileTestExpression}, document}, "in process": {localOptions(slow), document}, "beside the pipeline": {localOptions(slow), then},
+		"on the network": {Options{}, document}, "in process": {localOptions(slow), document}, "beside the pipeline": {localOptions(slow), then},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, address := startGateway(t, c.o, append(httpAPI("a", "a", server.URL, "GET /"), policyOf(testService.Child("apis", "a"), c.document))...)

@@ -1,15 +1,25 @@
 package gateway
 
 import (
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/hubgate/hubgate/internal/gateway/balance"
+	"github.com/hubgate/hubgate/internal/gateway/cache"
+	"github.com/hubgate/hubgate/internal/gateway/eventhub"
+	"github.com/hubgate/hubgate/internal/gateway/expr"
+	"github.com/hubgate/hubgate/internal/gateway/identity"
+	"github.com/hubgate/hubgate/internal/gateway/limit"
 	"github.com/hubgate/hubgate/internal/gateway/policy"
 	"github.com/hubgate/hubgate/internal/gateway/proxy"
 	"github.com/hubgate/hubgate/internal/resource"
@@ -29,6 +39,13 @@ type Metrics interface {
 	Reloaded(ok bool)
 }
 
+// BackendMetrics is what [Options].Metrics may implement too, to hear of requests to backends.
+type BackendMetrics interface {
+	// BackendDone is called once a backend has answered or failed. backend is the name of its resource, "" for a plain URL; status
+	// is 0 when there is no response.
+	BackendDone(api, backend string, status int, took time.Duration)
+}
+
 // Options are what a gateway needs.
 type Options struct {
 	// Service is the API Management service whose resources it serves.
@@ -39,18 +56,51 @@ type Options struct {
 	Local func(u *url.URL) http.Handler
 	// Metrics may be nil.
 	Metrics Metrics
-	// Expressions compiles policy expressions; nil means that documents with expressions are refused.
+	// Expressions compiles policy expressions; nil means Hubgate's own C# subset.
 	Expressions policy.ExpressionCompiler
+	// ExpressionLimits bound each evaluation of an expression; zero fields have defaults.
+	ExpressionLimits expr.Limits
+	// Region, GatewayID and InstanceID are what context.Deployment shows; "" means local, managed and the host's name.
+	Region, GatewayID, InstanceID string
+	// Counters keep the counts of rate limits and quotas; nil means in memory of this node.
+	Counters limit.Counters
+	// CacheSize is how many bytes the internal cache holds; 0 means [cache.DefaultMemory].
+	CacheSize int
+	// Identity says where the tokens of authentication-managed-identity come from; nil means that there are none.
+	Identity *identity.Options
+	// Authority is where the tenants of validate-azure-ad-token are; "" means [policy.DefaultAuthority].
+	Authority string
+	// ClientRoots sign the certificates of clients that validate-client-certificate trusts; nil means the system's.
+	ClientRoots *x509.CertPool
 	// AnyScheme lets every API be called over HTTP and HTTPS, whatever its protocols say: for a gateway behind a proxy that ends TLS.
 	AnyScheme bool
 	// Proxy are the limits of forwarding.
 	Proxy proxy.Options
+	// RequestLog receives one record a request with the names of Azure's ApiManagementGatewayLogs, as diagnostics say; nil: none.
+	RequestLog *slog.Logger
+	// Spans makes OpenTelemetry spans of requests and of their way to backends; nil: none.
+	Spans trace.Tracer
+	// DebugKey signs debug credentials. Nodes that share it take each other's; nil means a random one.
+	DebugKey []byte
 }
 
 // Gateway serves the APIs of one API Management service.
 type Gateway struct {
-	options      Options
-	proxy        *proxy.Proxy
+	options        Options
+	proxy          *proxy.Proxy
+	balancer       *balance.Balancer
+	traces         *traces
+	meter          policy.Meter   // Metrics, when it can; else nil
+	backendMetrics BackendMetrics // likewise
+	loggers        struct {
+		sync.Mutex
+		byConnection map[eventhub.Connection]*eventhub.Logger // guarded
+	}
+	runtime      *policy.Runtime
+	sender       *sender
+	memory       *cache.Memory
+	external     externalCaches
+	issuers      *http.Client // for OpenID configurations and tokens
 	snapshot     atomic.Pointer[snapshot]
 	transactions sync.Pool
 }
@@ -60,7 +110,10 @@ func New(o Options) *Gateway {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{options: o, proxy: proxy.New(o.Proxy)}
+	g := &Gateway{options: o, proxy: proxy.New(o.Proxy), balancer: balance.New(), traces: newTraces(o.DebugKey)}
+	g.meter, _ = o.Metrics.(policy.Meter)
+	g.backendMetrics, _ = o.Metrics.(BackendMetrics)
+	g.startRuntime()
 	g.transactions.New = func() any { return &transaction{g: g} }
 	empty, err := g.build(nil)
 	if err != nil { // Nothing cannot be wrong.
@@ -80,7 +133,10 @@ func (g *Gateway) Update(resources []resource.Resource) error {
 	if err != nil {
 		return err
 	}
+	g.balancer.Configure(s.backends)
 	g.snapshot.Store(s)
+	g.keepLoggers(s)
+	g.external.keep(s.external)
 	return nil
 }
 
@@ -90,13 +146,25 @@ func (g *Gateway) Check(resources []resource.Resource) error {
 	return err
 }
 
-// Close ends the WebSockets that are relayed to backends on other nodes and drops unused connections to backends.
-func (g *Gateway) Close() { g.proxy.Close() }
+// Close ends the WebSockets that are relayed to backends on other nodes, the requests that nobody waits for and the caches, and
+// drops unused connections.
+func (g *Gateway) Close() {
+	g.sender.close()
+	g.proxy.Close()
+	g.closeLoggers()
+	g.memory.Close()
+	g.external.close()
+	g.issuers.CloseIdleConnections()
+}
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == StatusPath {
 		w.WriteHeader(http.StatusOK)
+		return
+	}
+	if id, ok := strings.CutPrefix(r.URL.Path, TracePath); ok {
+		g.serveTrace(w, id)
 		return
 	}
 	t := g.transactions.Get().(*transaction)
@@ -143,12 +211,23 @@ func (t *transaction) done() {
 		operation = x.Operation.ID.Name()
 	}
 	total := time.Since(x.Start)
+	if t.received != nil {
+		x.RequestSize = t.received.n.Load()
+	}
+	x.ResponseSize = t.sent
+	x.Finish()
+	t.endSpan()
+	t.record(total)
 	if m := t.g.options.Metrics; m != nil {
 		m.RequestDone(api, operation, x.Response.Status, total)
 	}
 	logger := t.g.options.Logger
-	if e := x.LastError; e != nil && x.Response.Status >= http.StatusInternalServerError && logger.Enabled(x.Context, slog.LevelWarn) {
-		logger.Warn("a request failed", "api", api, "operation", operation, "status", x.Response.Status, "source", e.Source, "reason", e.Reason,
+	if e := x.LastError; e != nil && x.Response.Status >= http.StatusInternalServerError {
+		level := slog.LevelWarn
+		if e.Reason == policy.ReasonClientConnectionFailure {
+			level = slog.LevelDebug // clients of event streams and long polls leave like that
+		}
+		logger.Log(x.Context, level, "a request failed", "api", api, "operation", operation, "status", x.Response.Status, "source", e.Source, "reason", e.Reason,
 			"section", e.Section, "error", t.failure(), "correlationId", x.RequestID())
 		return
 	}

@@ -16,10 +16,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/hubgate/hubgate/internal/gateway/expr"
+	"github.com/hubgate/hubgate/internal/gateway/identity"
 	"github.com/hubgate/hubgate/internal/resource"
 )
 
@@ -31,11 +35,18 @@ var update = flag.Bool("update", false, "write what the golden tests got into th
 //	fragments/NAME.xml, named-values (NAME=VALUE), backends (NAME=PATH below the backend)
 //	operations        lines like "GET /{id}"; "GET /things/{id}" and "POST /things" by default
 //	protocol          "websocket" for a WebSocket API, whose backend refuses the handshake with a plain response
-//	request           the request, its head as on the wire; the API's suffix is "api"
-//	backend           the backend's response; an empty 200 by default
+//	subscriptions     lines like "NAME=/products/x": subscriptions whose keys are NAME-key and NAME-other
+//	schemas/NAME.json, api-schemas/NAME.json          schemas of the service and OpenAPI components of the API
+//	operation.json    what all operations have beside method and template: templateParameters, request, responses
+//	backends/NAME.json                                a backend; ${BACKEND} in it is the backend's URL
+//	logger            any text: there is a logger "hub" of an event hub; what it gets is in "events"
+//	request           the request, its head as on the wire; the API's suffix is "api". "request 2" and so on come after it
+//	backend           the backend's response; an empty 200 by default. "backend 2" and so on answer the next requests, the last
+//	                  of them all further ones. "backend /path" answers requests for that path, for what policies send themselves
 //
-// and, written by -update, "backend request" and "response", or "error" when the configuration is refused. Each file runs
-// twice: with the backend on the network and in process, and both must give the same.
+// and, written by -update, "backend request" with all requests that came to the backend, "response", "response 2" and so on,
+// "events" and "metrics" (of emit-metric), or "error" when the configuration is refused. The named value backend is the backend's URL. Each file runs twice: with the
+// backend on the network and in process, and both must give the same.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/policies/*.txtar")
@@ -75,7 +86,7 @@ func TestPolicies(t *testing.T) {
 }
 
 func isOutput(name string) bool {
-	return name == "backend request" || name == "response" || name == "error"
+	return name == "backend request" || name == "response" || strings.HasPrefix(name, "response ") || name == "error" || name == "events" || name == "metrics"
 }
 
 func texts(files []txtar.File) map[string]string {
@@ -90,7 +101,27 @@ func texts(files []txtar.File) map[string]string {
 type golden struct {
 	mu       sync.Mutex
 	received string
-	answer   []byte
+	answers  map[string][][]byte // by path; "" for all others
+}
+
+// answers are the responses in a golden file, in the order in which they are given.
+func goldenAnswers(archive *txtar.Archive, url string) map[string][][]byte {
+	answers := map[string][][]byte{}
+	for _, f := range archive.Files {
+		rest, ok := strings.CutPrefix(f.Name, "backend")
+		if !ok || isOutput(f.Name) || rest != "" && rest[0] != ' ' {
+			continue
+		}
+		path, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		if !strings.HasPrefix(path, "/") {
+			path = ""
+		}
+		answers[path] = append(answers[path], wire(strings.ReplaceAll(string(f.Data), "{{backend}}", url)))
+	}
+	if answers[""] == nil {
+		answers[""] = [][]byte{[]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")}
+	}
+	return answers
 }
 
 func (g *golden) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -103,7 +134,14 @@ func (g *golden) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g.mu.Lock()
 	g.received += b.String()
-	answer := g.answer
+	path := r.URL.Path
+	if g.answers[path] == nil {
+		path = ""
+	}
+	answer := g.answers[path][0]
+	if len(g.answers[path]) > 1 {
+		g.answers[path] = g.answers[path][1:]
+	}
 	g.mu.Unlock()
 	response, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(answer)), nil)
 	if err != nil {
@@ -138,18 +176,22 @@ func writeHeader(b *strings.Builder, h http.Header) {
 var (
 	guid     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
 	loopback = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+	// waits are those of rate limits, which a slow machine makes shorter; tests with a clock of their own check them.
+	waits = regexp.MustCompile(`(Try again in|Retry-After:|X-Wait:) [0-9]+`)
 )
 
 func runGolden(t *testing.T, archive *txtar.Archive, local bool) []txtar.File {
 	t.Helper()
 	input := texts(archive.Files)
-	backend := &golden{answer: []byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")}
-	if text, ok := input["backend"]; ok {
-		backend.answer = wire(text)
-	}
+	backend := &golden{}
 	server := httptest.NewServer(backend)
 	defer server.Close()
-	o := Options{Service: testService, Expressions: compileTestExpression}
+	backend.answers = goldenAnswers(archive, server.URL)
+	observed := &goldenObserver{}
+	events := httptest.NewServer(observed)
+	defer events.Close()
+	o := Options{Service: testService, Metrics: observed, Identity: &identity.Options{Endpoint: &identity.Endpoint{URL: server.URL + "/token"}}, Authority: server.URL,
+		ExpressionLimits: expr.Limits{Steps: 200_000, Memory: 16 << 20, Duration: time.Minute}}
 	if local {
 		o.Local = func(u *url.URL) http.Handler {
 			if u.Host == strings.TrimPrefix(server.URL, "http://") {
@@ -160,12 +202,43 @@ func runGolden(t *testing.T, archive *txtar.Archive, local bool) []txtar.File {
 	}
 	g := New(o)
 	defer g.Close()
-	if err := g.Update(goldenResources(input, server.URL)); err != nil {
+	if err := g.Update(append(goldenResources(input, server.URL), goldenContent(t, input, server.URL, events.URL)...)); err != nil {
 		return []txtar.File{{Name: "error", Data: []byte(err.Error() + "\n")}}
 	}
-	gateway := httptest.NewServer(g)
+	var handlers sync.WaitGroup
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
+		g.ServeHTTP(w, r)
+	}))
 	defer gateway.Close()
-	answer := exchange(t, gateway.URL, string(wire(input["request"])))
+	mask := func(s string) []byte {
+		return []byte(waits.ReplaceAllString(guid.ReplaceAllString(loopback.ReplaceAllString(s, "backend"), "GUID"), "$1 NN"))
+	}
+	var responses []txtar.File
+	for number := 1; ; number++ {
+		suffix := ""
+		if number > 1 {
+			suffix = fmt.Sprintf(" %d", number)
+		}
+		request, ok := input["request"+suffix]
+		if !ok {
+			break
+		}
+		responses = append(responses, txtar.File{Name: "response" + suffix, Data: mask(goldenExchange(t, gateway.URL, request))})
+		handlers.Wait() // What a request does after its response is out counts for the next one.
+	}
+	var out []txtar.File
+	if backend.received != "" {
+		out = append(out, txtar.File{Name: "backend request", Data: mask(backend.received)})
+	}
+	g.Close() // sends what waits for the event hub
+	return append(append(out, responses...), observed.files(mask)...)
+}
+
+func goldenExchange(t *testing.T, address, request string) string {
+	t.Helper()
+	answer := exchange(t, address, string(wire(request)))
 	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), nil)
 	if err != nil {
 		t.Fatalf("%v in %q", err, answer)
@@ -178,14 +251,7 @@ func runGolden(t *testing.T, archive *txtar.Archive, local bool) []txtar.File {
 	if len(body) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", body)
 	}
-	mask := func(s string) []byte {
-		return []byte(guid.ReplaceAllString(loopback.ReplaceAllString(s, "backend"), "GUID"))
-	}
-	var out []txtar.File
-	if backend.received != "" {
-		out = append(out, txtar.File{Name: "backend request", Data: mask(backend.received)})
-	}
-	return append(out, txtar.File{Name: "response", Data: mask(b.String())})
+	return b.String()
 }
 
 // wire makes a message of a text: head and body with the length that HTTP needs.
@@ -225,6 +291,13 @@ func goldenResources(input map[string]string, backend string) []resource.Resourc
 			case *resource.API:
 				scopes["api.xml"] = []resource.ID{r.ID}
 			case *resource.Operation:
+				if text := input["operation.json"]; text != "" {
+					if err := json.Unmarshal([]byte(text), r); err != nil {
+						panic(err)
+					}
+					scopes["operation.xml"] = append(scopes["operation.xml"], r.ID)
+					continue
+				}
 				r.Responses = []resource.OperationResponse{{StatusCode: 200, Representations: []resource.Representation{
 					{ContentType: "application/json", Examples: []string{`{"example":1}`, `{"example":2}`}}, {ContentType: "text/plain", Examples: []string{"example"}}}}}
 				scopes["operation.xml"] = append(scopes["operation.xml"], r.ID)
@@ -247,6 +320,11 @@ func goldenResources(input map[string]string, backend string) []resource.Resourc
 	for line := range strings.Lines(input["named-values"]) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		list = append(list, &resource.NamedValue{ID: testService.Child("namedValues", name), DisplayName: name, Value: value})
+	}
+	list = append(list, &resource.NamedValue{ID: testService.Child("namedValues", "backend"), DisplayName: "backend", Value: backend})
+	for line := range strings.Lines(input["subscriptions"]) {
+		name, scope, _ := strings.Cut(strings.TrimSpace(line), "=")
+		list = append(list, &resource.Subscription{ID: testService.Child("subscriptions", name), DisplayName: "The " + name, Scope: scope, PrimaryKey: name + "-key", SecondaryKey: name + "-other", CreatedDate: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
 	}
 	for line := range strings.Lines(input["backends"]) {
 		name, path, _ := strings.Cut(strings.TrimSpace(line), "=")

@@ -26,11 +26,15 @@ func (s *snapshot) handle(t *transaction) {
 		return
 	}
 	if x.Match.API < 0 {
+		if r.URL.Path == policy.CrossDomainPath && s.crossDomain(t) {
+			return
+		}
 		s.notFound(t, s.global)
 		return
 	}
 	a := &s.apis[x.Match.API]
 	x.API = a.resource
+	t.diagnosis = &a.diagnosis
 	if x.Match.Operation < 0 {
 		s.notFound(t, a.pipeline)
 		return
@@ -40,12 +44,26 @@ func (s *snapshot) handle(t *transaction) {
 	x.Handshake = a.resource.Kind() == resource.APITypeWebSocket
 	pipeline, failure := s.authorize(t, a, o)
 	if failure != nil {
+		t.startTrace()
 		x.Pipeline = o.pipeline
 		x.Fail(failure)
 		return
 	}
 	t.prepare(a)
+	t.startTrace()
 	pipeline.Run(x)
+}
+
+// crossDomain answers with the policy file of the global cross-domain statement, if there is one.
+func (s *snapshot) crossDomain(t *transaction) bool {
+	document := s.global.CrossDomain()
+	if document == nil {
+		return false
+	}
+	t.x.Respond(http.StatusOK)
+	t.x.Response.Header["Content-Type"] = []string{"text/x-cross-domain-policy"}
+	t.x.Response.Body.Set(document)
+	return true
 }
 
 // notFound answers a request that matches no operation. The on-error section of the scope that was found runs.
@@ -102,7 +120,8 @@ func (s *snapshot) authorize(t *transaction, a *api, o *operation) (*policy.Pipe
 				"Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription.",
 				"Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription.")
 		}
-		x.Subscription = k.subscription
+		x.Subscription, x.Key = k.subscription, text
+		x.User, x.Groups = k.user, k.groups
 		if productIndex >= 0 {
 			x.Product = a.products[productIndex].resource
 			return o.inProducts[productIndex], nil

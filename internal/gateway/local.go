@@ -31,12 +31,16 @@ func (t *transaction) localRequest(ctx context.Context, u *url.URL) *http.Reques
 	r.URL = &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
 	r.RequestURI = r.URL.RequestURI()
 	r.Form, r.PostForm, r.MultipartForm, r.Pattern = nil, nil, nil, ""
-	if x.Request.Body.InMemory() {
+	if !x.Request.Body.InMemory() {
+		r.Body = x.Request.Body.Reader()
+	} else {
 		r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, x.Request.Body.Length(), nil
 		delete(r.Header, "Content-Length")
 		if r.ContentLength > 0 {
 			r.Body = x.Request.Body.Reader()
 			r.Header["Content-Length"] = []string{strconv.FormatInt(r.ContentLength, 10)}
+		} else if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
+			r.Header["Content-Length"] = []string{"0"} // as a proxy would say it of methods that have a body as a rule
 		}
 	}
 	return r
@@ -107,6 +111,7 @@ func (l *localWriter) Head(status int) {
 	}
 	t := l.t
 	x := &t.x
+	t.stick(t.w.Header())
 	x.ReceiveHead(status, t.w.Header())
 	x.CompleteForward(l.options)
 	response := &x.Response
@@ -161,7 +166,9 @@ func (l *localWriter) Write(p []byte) (int, error) {
 		return 0, errReplaced
 	}
 	l.writeHead()
-	return l.t.w.Write(p)
+	n, err := l.t.w.Write(p)
+	l.t.sent += int64(n)
+	return n, err
 }
 
 // Flush sends what is written.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hubgate/hubgate/internal/gateway/cache"
 	"github.com/hubgate/hubgate/internal/gateway/match"
 	"github.com/hubgate/hubgate/internal/gateway/policy"
 	"github.com/hubgate/hubgate/internal/resource"
@@ -16,15 +17,20 @@ import (
 
 // snapshot is the compiled configuration of a service. It is immutable.
 type snapshot struct {
-	table  *match.Table
-	apis   []api
-	global *policy.Pipeline
-	keys   map[[sha256.Size]byte]key // by the hash of the key, so that no comparison takes time by the key's text
+	other        collection
+	backends     map[string]*resource.Backend // by name in lower case
+	eventLoggers map[string]policy.EventLogger
+	table        *match.Table
+	apis         []api
+	global       *policy.Pipeline
+	external     cache.Cache               // of this configuration; nil without one
+	keys         map[[sha256.Size]byte]key // by the hash of the key, so that no comparison takes time by the key's text
 }
 
 // api is an API with what is compiled for it.
 type api struct {
 	resource   *resource.API
+	diagnosis  diagnosis
 	backend    *url.URL // nil when the API has no serviceUrl
 	operations []operation
 	pipeline   *policy.Pipeline // of the API's scope, for requests that match no operation
@@ -47,10 +53,13 @@ type product struct{ resource *resource.Product }
 type key struct {
 	subscription *resource.Subscription
 	scope        resource.SubscriptionScope
+	user         *resource.User // its owner, nil for none
+	groups       []*resource.Group
 }
 
 // builder collects the resources of a service and compiles them.
 type builder struct {
+	collection
 	g    *Gateway
 	errs []error
 
@@ -61,6 +70,7 @@ type builder struct {
 	products    map[string]*resource.Product // by name in lower case
 	productAPIs map[string][]string          // from the API's name in lower case to product names
 	subs        []*resource.Subscription
+	caches      []*resource.Cache
 	environment policy.Environment
 
 	compiled  map[documentKey]*policy.Document
@@ -79,11 +89,12 @@ func (b *builder) report(err error) { b.errs = append(b.errs, err) }
 // build compiles a snapshot of the service's resources.
 func (g *Gateway) build(resources []resource.Resource) (*snapshot, error) {
 	b := &builder{
-		g: g, policies: map[string]*resource.Policy{}, versionSets: map[string]*resource.APIVersionSet{}, operations: map[string][]*resource.Operation{},
+		collection: newCollection(),
+		g:          g, policies: map[string]*resource.Policy{}, versionSets: map[string]*resource.APIVersionSet{}, operations: map[string][]*resource.Operation{},
 		products: map[string]*resource.Product{}, productAPIs: map[string][]string{},
 		environment: policy.Environment{
 			Policies: policy.Policies(), NamedValues: map[string]string{}, Fragments: map[string]*resource.PolicyFragment{}, Backends: map[string]*resource.Backend{},
-			Expressions: g.options.Expressions,
+			Expressions: g.options.Expressions, Runtime: g.runtime, Schemas: policy.NewSchemaSet(), Loggers: map[string]policy.EventLogger{},
 		},
 		compiled: map[documentKey]*policy.Document{}, reported: map[string]bool{}, flattened: map[[4]*policy.Document]*policy.Pipeline{},
 	}
@@ -127,8 +138,12 @@ func (b *builder) collect(r resource.Resource) {
 		b.environment.NamedValues[r.DisplayName] = r.Value
 	case *resource.Backend:
 		b.environment.Backends[strings.ToLower(r.ID.Name())] = r
+	case *resource.Cache:
+		b.caches = append(b.caches, r)
 	case *resource.PolicyFragment:
 		b.environment.Fragments[strings.ToLower(r.ID.Name())] = r
+	default:
+		b.collectOther(r)
 	}
 }
 
@@ -136,6 +151,14 @@ func (b *builder) compile() *snapshot {
 	// The order in which a store lists resources must not decide which of two faults is reported.
 	slices.SortFunc(b.apis, func(x, y *resource.API) int { return strings.Compare(x.ID.Key(), y.ID.Key()) })
 	s := &snapshot{apis: make([]api, 0, len(b.apis)), keys: map[[sha256.Size]byte]key{}}
+	external, err := b.g.external.pick(b.caches)
+	if err != nil {
+		b.report(err)
+	}
+	s.external = external
+	b.environment.Runtime = b.g.runtime.With(external, b.certificate)
+	b.finishOther()
+	s.other, s.backends, s.eventLoggers = b.collection, b.environment.Backends, b.environment.Loggers
 	for _, f := range b.environment.Fragments {
 		if err := policy.CheckFragment(f); err != nil {
 			b.reportPolicy(f.ID, err)
@@ -206,7 +229,7 @@ func (b *builder) document(scope resource.ID, kind policy.Scope, handshake bool,
 	if source == nil {
 		return nil
 	}
-	d, err := policy.Compile(policy.Source{Text: source.Value, Format: source.Format, Scope: kind, Handshake: handshake, Operation: o}, &b.environment)
+	d, err := policy.Compile(policy.Source{Text: source.Value, Format: source.Format, Scope: kind, Owner: scope, Handshake: handshake, Operation: o}, &b.environment)
 	if err != nil {
 		b.reportPolicy(source.ID, err)
 		d = nil
@@ -228,7 +251,7 @@ func (b *builder) flatten(global, product, api, operation *policy.Document) *pol
 
 func (b *builder) api(a *resource.API) (match.API, api) {
 	webSocket := a.Kind() == resource.APITypeWebSocket
-	compiled := api{resource: a, open: -1}
+	compiled := api{resource: a, open: -1, diagnosis: b.diagnosisOf(a)}
 	compiled.keyHeader, compiled.keyQuery = a.KeyNames()
 	compiled.keyHeader = http.CanonicalHeaderKey(compiled.keyHeader)
 	if a.ServiceURL != "" {
@@ -343,7 +366,11 @@ func (b *builder) subscriptions(s *snapshot) {
 			if _, taken := s.keys[h]; taken {
 				b.report(&resource.Error{Kind: resource.Conflict, ID: sub.ID, Target: target, Message: "the key is another subscription's too"})
 			}
-			s.keys[h] = key{subscription: sub, scope: scope}
+			k := key{subscription: sub, scope: scope}
+			if u := b.owner(sub); u != nil {
+				k.user, k.groups = u.resource, u.groups
+			}
+			s.keys[h] = k
 		}
 	}
 }

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hubgate/hubgate/internal/gateway/policy"
 	"github.com/hubgate/hubgate/internal/gateway/proxy"
@@ -19,14 +22,20 @@ type transaction struct {
 	x policy.Exchange
 	w http.ResponseWriter
 
-	mode     policy.BufferMode  // of the response's body
-	upgraded io.ReadWriteCloser // the backend's connection after a 101
-	unplace  func()             // gives the place of a relayed WebSocket back
-	local    localWriter        // what a handler in process writes to
-	err      error              // of the backend, for the log
-	wrote    bool               // the head is out
-	hijacked bool               // the client's connection is another's
-	named    bool               // the client's address is in X-Forwarded-For
+	mode      policy.BufferMode  // of the response's body
+	upgraded  io.ReadWriteCloser // the backend's connection after a 101
+	unplace   func()             // gives the place of a relayed WebSocket back
+	local     localWriter        // what a handler in process writes to
+	err       error              // of the backend, for the log
+	wrote     bool               // the head is out
+	hijacked  bool               // the client's connection is another's
+	received  *countedBody       // the client's body; nil without one
+	sent      int64              // bytes of the response's body
+	backend   backendCalls
+	diagnosis *diagnosis // what is logged of the request; nil: all
+	recording *recording // the request's trace; nil unless it is traced
+	span      trace.Span // nil without spans
+	named     bool       // the client's address is in X-Forwarded-For
 }
 
 func (t *transaction) begin(w http.ResponseWriter, r *http.Request) {
@@ -36,6 +45,21 @@ func (t *transaction) begin(w http.ResponseWriter, r *http.Request) {
 	if t.g.options.Logger.Enabled(t.x.Context, slog.LevelDebug) {
 		t.x.Tracer = t
 	}
+	t.x.Meter = t.g.meter
+	t.startSpan()
+}
+
+// countedBody counts the bytes of the client's body.
+type countedBody struct {
+	io.ReadCloser
+	n atomic.Int64
+}
+
+// Read reads from the client.
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n.Add(int64(n))
+	return n, err
 }
 
 // release gives the transaction back to the pool.
@@ -52,12 +76,20 @@ func (t *transaction) prepare(a *api) {
 	x, r := &t.x, t.x.Inbound
 	x.Request = policy.Request{Method: r.Method, Backend: a.backend, Path: x.Match.Path, RawQuery: r.URL.RawQuery, Header: proxy.RequestHeader(r, x.Handshake)}
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-		x.Request.Body.SetStream(r.Body, r.ContentLength)
+		// Not part of the transaction: a transport may read it when the transaction serves another request already.
+		t.received = &countedBody{ReadCloser: r.Body}
+		x.Request.Body.SetStream(t.received, r.ContentLength)
 	}
 }
 
 // Trace logs what a policy has to tell.
 func (t *transaction) Trace(x *policy.Exchange, source, severity, message string) {
+	if t.recording != nil {
+		t.recording.message(x, source, severity, message)
+	}
+	if !t.g.options.Logger.Enabled(x.Context, slog.LevelDebug) {
+		return
+	}
 	t.g.options.Logger.DebugContext(x.Context, "trace", "source", source, "severity", severity, "message", message, "correlationId", x.RequestID())
 }
 
@@ -137,12 +169,14 @@ func (t *transaction) writeBody() {
 		data, err := response.Body.Bytes()
 		if err == nil {
 			// An error is the client's, which hears of nothing any more.
-			_, _ = t.w.Write(data)
+			n, _ := t.w.Write(data)
+			t.sent += int64(n)
 		}
 		return
 	}
 	flush := t.mode == policy.BufferOff || proxy.IsEventStream(response.Header) || t.mode == policy.BufferAutomatic && response.Body.Length() < 0
-	_, err := proxy.Stream(t.w, response.Body.Reader(), flush)
+	n, err := proxy.Stream(t.w, response.Body.Reader(), flush)
+	t.sent += n
 	response.Body.Close()
 	if broken, ok := errors.AsType[*proxy.ReadError](err); ok {
 		if t.x.Context.Err() == nil {

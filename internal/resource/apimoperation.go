@@ -17,11 +17,17 @@ type TemplateParameter struct {
 	DefaultValue string   `json:"defaultValue,omitempty"`
 	Required     bool     `json:"required,omitempty"`
 	Values       []string `json:"values,omitempty"`
+	// SchemaID and TypeName name a definition of one of the API's schemas.
+	SchemaID string `json:"schemaId,omitempty"`
+	TypeName string `json:"typeName,omitempty"`
 }
 
 // Representation is a body that an operation takes or gives.
 type Representation struct {
 	ContentType string `json:"contentType"`
+	// SchemaID and TypeName name the body's definition in one of the API's schemas, for validate-content.
+	SchemaID string `json:"schemaId,omitempty"`
+	TypeName string `json:"typeName,omitempty"`
 	// Examples are bodies as text, in the order in which mock-response counts them.
 	Examples []string `json:"examples,omitempty"`
 }
@@ -36,9 +42,10 @@ type OperationRequest struct {
 
 // OperationResponse describes one answer of an operation; mock-response gives its examples.
 type OperationResponse struct {
-	StatusCode      int              `json:"statusCode"`
-	Description     string           `json:"description,omitempty"`
-	Representations []Representation `json:"representations,omitempty"`
+	StatusCode      int                 `json:"statusCode"`
+	Description     string              `json:"description,omitempty"`
+	Headers         []TemplateParameter `json:"headers,omitempty"`
+	Representations []Representation    `json:"representations,omitempty"`
 }
 
 // Operation is Microsoft.ApiManagement/service/apis/operations.

@@ -34,6 +34,13 @@ type SignalR struct {
 	// Upstream lists the endpoints that serverless clients' events go to; the first template that matches wins.
 	Upstream []UpstreamTemplate `json:"upstream,omitempty"`
 
+	// UpstreamIdentity is what requests to those endpoints authenticate with where a template says so, and UpstreamRequests how they are made.
+	UpstreamIdentity UpstreamIdentity `json:"upstreamIdentity,omitzero"`
+	UpstreamRequests UpstreamRequests `json:"upstreamRequests,omitzero"`
+
+	// Events is where events go that tell of serverless clients who come and go.
+	Events ClientEvents `json:"events,omitzero"`
+
 	// KeepAliveSeconds and ClientTimeoutSeconds hold for serverless clients: 1 to 120; 0 means 15 and 30.
 	KeepAliveSeconds     int `json:"keepAliveSeconds,omitempty"`
 	ClientTimeoutSeconds int `json:"clientTimeoutSeconds,omitempty"`
@@ -72,6 +79,8 @@ type UpstreamTemplate struct {
 	CategoryPattern string `json:"categoryPattern,omitempty"`
 	EventPattern    string `json:"eventPattern,omitempty"`
 	URLTemplate     string `json:"urlTemplate"`
+
+	Auth UpstreamAuth `json:"auth,omitzero"`
 }
 
 // ResourceID is the id of the instance.
@@ -100,10 +109,8 @@ func (s *SignalR) Validate() error {
 			return Invalidf(s.ID, "allowedOrigins", "origin %d, %q, is neither * nor a scheme, a host and a port like https://app.example", i, o)
 		}
 	}
-	for i, t := range s.Upstream {
-		if !strings.HasPrefix(t.URLTemplate, "http://") && !strings.HasPrefix(t.URLTemplate, "https://") {
-			return Invalidf(s.ID, "upstream", "template %d: urlTemplate must be an absolute http or https URL", i)
-		}
+	if err := s.validateUpstream(); err != nil {
+		return err
 	}
 	for target, v := range map[string]int{"keepAliveSeconds": s.KeepAliveSeconds, "clientTimeoutSeconds": s.ClientTimeoutSeconds} {
 		if v < 0 || v > 120 {

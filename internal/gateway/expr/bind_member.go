@@ -34,7 +34,11 @@ func (b *binder) memberOf(n *memberNode, target *bound, called bool) *bound {
 		}
 	}
 	if p := b.findProperty(t, n.name); p != nil {
-		return b.property(n, target, p)
+		x := b.property(n, target, p)
+		// A property that is called does not hide an extension method of its name, unless it holds something to call (C#, "Member lookup").
+		if !called || x.typ.kind == delegateKind || x.typ.kind == dynamicKind || !b.extendable(target, n.name) {
+			return x
+		}
 	}
 	group := &methodGroup{name: n.name, target: target, owner: t, candidates: b.methodsOf(t, n.name, false), arguments: explicit}
 	if len(group.candidates) == 0 && len(b.env.extensions[n.name]) == 0 {

@@ -365,7 +365,7 @@ func (b *library) tables() {
 		}
 	})
 	b.on("ContextExtensions")
-	for _, k := range []string{"IReadOnlyDictionary", "Dictionary"} {
+	for _, k := range []string{"IReadOnlyDictionary", "IDictionary", "Dictionary"} {
 		b.generics("static V GetValueOrDefault<K, V>(this "+k+"<K, V> dictionary, K key)", func(t []*netType) nativeFunc {
 			return func(m *machine, a []Value) Value {
 				if v, ok := lookup(m, a[0], a[1]); ok {

@@ -13,11 +13,19 @@ const MaxBuffered = 4 << 20
 // ErrBodyTooLarge is returned when a policy wants a body in memory that is larger than [MaxBuffered].
 var ErrBodyTooLarge = errors.New("the body is larger than policies may read: 4 MiB")
 
+// errSpent is returned for a body that went to the backend as a stream.
+var errSpent = errors.New("the body has been sent and was not buffered; forward-request keeps it with buffer-request-body=\"true\"")
+
+// errConsumed is returned for a body that an expression has read without preserving it.
+var errConsumed = errors.New("the body has been read already; the first expression that reads it keeps it with As<T>(preserveContent: true)")
+
 // Body is a message body: a stream that has not been read, or bytes.
 type Body struct {
 	stream   io.ReadCloser
 	data     []byte
 	inMemory bool // data is the whole body
+	taken    bool // the stream was handed out
+	consumed bool // an expression has read the body without preserving it
 	length   int64
 	replaced bool
 }
@@ -49,8 +57,14 @@ func (b *Body) Length() int64 {
 
 // Bytes is the whole body. It reads the stream at the first call and keeps the bytes.
 func (b *Body) Bytes() ([]byte, error) {
+	if b.consumed {
+		return nil, errConsumed
+	}
 	if b.InMemory() {
 		return b.data, nil
+	}
+	if b.taken {
+		return nil, errSpent
 	}
 	data, err := io.ReadAll(io.LimitReader(b.stream, MaxBuffered+1))
 	if err != nil {
@@ -67,10 +81,29 @@ func (b *Body) Bytes() ([]byte, error) {
 // Reader is the body as a stream: a new one over the bytes when it is in memory, else the stream itself, once.
 func (b *Body) Reader() io.ReadCloser {
 	if b.stream != nil {
+		b.taken = true
 		return b.stream
 	}
 	return io.NopCloser(bytes.NewReader(b.data))
 }
+
+// Consume makes a body that was read into memory unavailable: it is sent empty, and reading it again fails.
+func (b *Body) Consume() {
+	b.Close()
+	*b = Body{inMemory: true, replaced: true, consumed: true}
+}
+
+// Buffer reads the body into memory, so that it can be sent more than once.
+func (b *Body) Buffer() error {
+	if b.consumed {
+		return nil // Nothing is left of it, as often as it is sent.
+	}
+	_, err := b.Bytes()
+	return err
+}
+
+// Spent says that the body was a stream that somebody has taken, so that it cannot be sent again.
+func (b *Body) Spent() bool { return b.stream != nil && b.taken }
 
 // Close gives up a stream that has not been read to its end.
 func (b *Body) Close() {

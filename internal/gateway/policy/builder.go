@@ -20,8 +20,16 @@ type Environment struct {
 	Fragments map[string]*resource.PolicyFragment
 	// Backends are the backends by name in lower case.
 	Backends map[string]*resource.Backend
+	// Schemas are those of the service and of its APIs; nil for none.
+	Schemas *SchemaSet
+	// Loggers are those that log-to-eventhub may name, by name in lower case.
+	Loggers map[string]EventLogger
+	// Offline compiles documents without the resources that they name: what is not there is no fault, and nothing can run.
+	Offline bool
 	// Expressions compiles expressions; nil means that none are taken.
 	Expressions ExpressionCompiler
+	// Runtime is what policies work with; nil compiles documents that never run.
+	Runtime *Runtime
 }
 
 // Definition is a row of the table of policies.
@@ -46,6 +54,7 @@ type compilation struct {
 	environment   *Environment
 	policies      map[string]Definition
 	scope         Scope
+	owner         resource.ID
 	handshake     bool
 	operation     *resource.Operation // of an operation's document, else nil
 	errors        Errors
@@ -62,10 +71,12 @@ type Builder struct {
 	path     string
 	depth    int  // 0 for a direct child of a section
 	response bool // headers and body of the statement are those of the response
+	later    bool // expressions run when there is a response, whatever the section
 	place    *Place
 	used     map[string]bool
 	children bool // the children were asked for
 	text     bool // the text was asked for
+	unknown  bool // a literal holds a named value that an offline check does not know, so faults may be those of its absence
 }
 
 // Element is the element's name.
@@ -73,6 +84,9 @@ func (b *Builder) Element() string { return b.e.name }
 
 // Errorf notes a fault of the element.
 func (b *Builder) Errorf(format string, args ...any) {
+	if b.unknown {
+		return
+	}
 	b.c.report(errorf(b.e.name, b.e.line, b.e.column, format, args...))
 }
 
@@ -103,6 +117,9 @@ func (b *Builder) expand(text string) string {
 	return namedValue.ReplaceAllStringFunc(text, func(reference string) string {
 		name := reference[2 : len(reference)-2]
 		value, ok := b.c.environment.NamedValues[name]
+		if !ok && b.c.environment.Offline {
+			return unknownNamedValue
+		}
 		if !ok {
 			b.Errorf("Cannot find a property '%s'; there is no named value with this display name", name)
 		}
@@ -130,6 +147,10 @@ func (b *Builder) attribute(name string, flags Flag) (content, bool) {
 func makeValue[T any](b *Builder, what string, c content, flags Flag, parse func(string) (T, error), convert func(*Exchange, Expression) (T, error)) Value[T] {
 	if c.expression == nil {
 		text := b.expand(c.literal)
+		if b.c.environment.Offline && strings.Contains(text, unknownNamedValue) {
+			b.unknown = b.unknown || flags&LiteralOnly != 0
+			return unknownValue[T](text, flags)
+		}
 		x, ok := wholeExpression(strings.TrimSpace(text))
 		if !ok {
 			v, err := parse(text)
@@ -150,7 +171,7 @@ func makeValue[T any](b *Builder, what string, c content, flags Flag, parse func
 // compile compiles an expression; faults are reported at its place.
 func (b *Builder) compile(c content) Expression {
 	source := b.expand(c.expression.source)
-	if b.section&(Outbound|OnError) != 0 && strings.Contains(source, "Response") && strings.Contains(source, "Body") {
+	if (b.section&(Outbound|OnError) != 0 || b.later) && strings.Contains(source, "Response") && strings.Contains(source, "Body") {
 		b.c.readsResponse = true
 	}
 	compiler := b.c.environment.Expressions
@@ -158,13 +179,13 @@ func (b *Builder) compile(c content) Expression {
 		b.c.report(errorf(b.e.name, c.line, c.column, "Policy expressions are not supported here; write a literal"))
 		return nil
 	}
-	compiled, err := compiler(source, c.expression.statements)
+	compiled, err := compileKnown(compiler, source, c.expression.statements)
 	if err == nil {
 		return compiled
 	}
 	// An editor's document may have its expressions escaped nevertheless.
 	if strings.Contains(source, "&") {
-		if compiled, err2 := compiler(html.UnescapeString(source), c.expression.statements); err2 == nil {
+		if compiled, err2 := compileKnown(compiler, html.UnescapeString(source), c.expression.statements); err2 == nil {
 			return compiled
 		}
 	}
@@ -192,7 +213,7 @@ func (b *Builder) String(name string, flags Flag) Value[string] {
 		return Value[string]{}
 	}
 	v := makeValue(b, "The attribute '"+name+"'", c, flags, func(s string) (string, error) { return s, nil }, textOf)
-	if v.expression == nil && v.literal == "" && flags&Required != 0 {
+	if v.expression == nil && v.convert == nil && v.literal == "" && flags&Required != 0 {
 		b.Errorf("The required attribute '%s' is empty", name)
 	}
 	return v
@@ -260,7 +281,7 @@ func (b *Builder) OneOf(name string, flags Flag, values ...string) Value[string]
 func (b *Builder) Text(flags Flag) Value[string] {
 	b.text = true
 	v := makeValue(b, "The text", b.e.content, flags, trimmed, textOf)
-	if v.expression == nil && v.literal == "" && flags&Required != 0 {
+	if v.expression == nil && v.convert == nil && v.literal == "" && flags&Required != 0 {
 		b.Errorf("The element has no text")
 	}
 	return v
@@ -272,9 +293,20 @@ func (b *Builder) Body() Value[string] {
 	return makeValue(b, "The text", b.e.content, 0, func(s string) (string, error) { return s, nil }, textOf)
 }
 
-// AnyText is the text with an expression's value as it is, not as text.
-func (b *Builder) anyAttribute(name string) Value[any] {
-	c, ok := b.attribute(name, Required)
+// bytesBody is Body as bytes: an expression may give a byte[].
+func (b *Builder) bytesBody() Value[[]byte] {
+	b.text, b.children = true, true
+	return makeValue(b, "The text", b.e.content, 0, func(s string) ([]byte, error) { return []byte(s), nil }, bytesOf)
+}
+
+// anyAttribute is an attribute with an expression's value as it is, not as text.
+func (b *Builder) anyAttribute(name string) Value[any] { return b.any(name, Required) }
+
+// optionalAny is anyAttribute for an attribute that may be absent.
+func (b *Builder) optionalAny(name string) Value[any] { return b.any(name, 0) }
+
+func (b *Builder) any(name string, flags Flag) Value[any] {
+	c, ok := b.attribute(name, flags)
 	if !ok {
 		return Value[any]{}
 	}
@@ -339,6 +371,9 @@ func (b *Builder) Done() {
 }
 
 func (b *Builder) refuseText() {
+	if b.c.environment.Offline && b.e.content.expression == nil && strings.Trim(b.expand(b.e.content.literal), unknownNamedValue+" \t\r\n") == "" {
+		return // Elements may stand in a named value.
+	}
 	if b.e.content.expression != nil || len(b.e.children) == 0 && strings.TrimSpace(b.e.content.literal) != "" {
 		b.Errorf("The element takes no text")
 	}

@@ -3,11 +3,14 @@ package policy
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
+	"github.com/hubgate/hubgate/internal/gateway/limit"
 	"github.com/hubgate/hubgate/internal/gateway/match"
 	"github.com/hubgate/hubgate/internal/resource"
 )
@@ -22,6 +25,8 @@ type Exchange struct {
 	Operation    *resource.Operation // nil when none matched
 	Product      *resource.Product   // nil without the context of a product
 	Subscription *resource.Subscription
+	User         *resource.User    // whom the subscription belongs to; nil for none
+	Groups       []*resource.Group // of the user
 	Match        match.Match
 	Handshake    bool // the request opens a WebSocket on a WebSocket API
 
@@ -33,14 +38,32 @@ type Exchange struct {
 
 	Forwarder Forwarder // sends Request to its backend
 	Tracer    Tracer    // receives trace messages; may be nil
+	Meter     Meter     // receives the metrics of emit-metric; may be nil
+	Recorder  Recorder  // receives each statement that runs; may be nil
 	Pipeline  *Pipeline
 
 	// Tail is true while the statement that runs is the last that the backend section will run. A forwarder may then
 	// write the response itself, for nothing but the outbound section comes after it.
 	Tail bool
 
+	// Key is the subscription key that the client sent; "" when it sent none that counts.
+	Key string
+	// Evaluation is what the compiler of expressions keeps for the exchange, across resets too.
+	Evaluation any
+
+	// RequestSize and ResponseSize are the bytes of the bodies that came from and went to the client, known at the end only.
+	RequestSize, ResponseSize int64
+
+	generation uint64 // of requests that used this memory
+
 	id        string
 	cors      *corsGrant // headers that every response from now on gets
+	promised  []headerLine
+	counted   []limit.Key   // counters that this request has counted in
+	responded []Afterwards  // run once the response is decided
+	finished  []Afterwards  // run once the response is out
+	caching   *cacheAttempt // what cache-lookup looked for; nil without it
+	baton     *sync.Mutex   // held by the one of several goroutines that may touch the exchange; nil while there is one only
 	corsRan   bool
 	current   *Place // of the statement that runs
 	completed bool
@@ -53,11 +76,15 @@ type Request struct {
 	Backend *url.URL // base URL: the API's serviceUrl or what set-backend-service chose; nil when there is none
 	// Credentials go with each request to the backend that set-backend-service chose by id.
 	Credentials *resource.Backend
+	// Certificate is the client's certificate for the backend, nil for none.
+	Certificate *tls.Certificate
 	Path        string // escaped, below Backend's path: "" or with a leading slash
 	RawQuery    string
 	Host        string      // "" means the backend's
 	Header      http.Header // a copy of the client's
 	Body        Body
+	// Proxy is the HTTP proxy on the way to the backend; nil for none.
+	Proxy *url.URL
 }
 
 // URL is the address that the request goes to, or nil when there is no backend. It is made anew by each call.
@@ -151,10 +178,16 @@ type LastError struct {
 func (x *Exchange) Reset() {
 	m := x.Match
 	m.Reset()
-	variables := x.Variables
-	clear(variables)
-	*x = Exchange{Match: m, Variables: variables}
+	clear(x.Variables)
+	clear(x.promised)
+	clear(x.counted)
+	clear(x.responded[:cap(x.responded)])
+	clear(x.finished[:cap(x.finished)])
+	*x = Exchange{Match: m, Variables: x.Variables, Evaluation: x.Evaluation, generation: x.generation + 1, promised: x.promised[:0], counted: x.counted[:0], responded: x.responded[:0], finished: x.finished[:0]}
 }
+
+// Generation tells apart the requests that used the same exchange one after the other.
+func (x *Exchange) Generation() uint64 { return x.generation }
 
 // RequestID is the id of the request, a random GUID: context.RequestId and the activityId of error bodies.
 func (x *Exchange) RequestID() string {
@@ -186,13 +219,70 @@ func (x *Exchange) SetVariable(name string, value any) {
 func (x *Exchange) Respond(status int) {
 	x.Response.Body.Close()
 	x.Response = Response{Status: status, Header: http.Header{}}
-	x.cors.apply(x.Response.Header)
+	x.decorate(x.Response.Header)
+}
+
+// decorate puts into a response's head what policies granted and promised before there was one.
+func (x *Exchange) decorate(header http.Header) {
+	x.cors.apply(header)
+	for _, line := range x.promised {
+		header[line.name] = []string{line.value}
+	}
+}
+
+// headerLine is a header with a canonical name.
+type headerLine struct{ name, value string }
+
+// promise puts a header into the response, whichever it will be. The name is canonical; a later promise of it counts.
+func (x *Exchange) promise(name, value string) {
+	if x.HasResponse() {
+		x.Response.Header[name] = []string{value}
+	}
+	for i := range x.promised {
+		if x.promised[i].name == name {
+			x.promised[i].value = value
+			return
+		}
+	}
+	x.promised = append(x.promised, headerLine{name, value})
+}
+
+// Afterwards is what a policy has to do later in the life of an exchange.
+type Afterwards interface {
+	// Afterwards runs once. The response is decided; whether it is out depends on where it was noted.
+	Afterwards(x *Exchange)
+}
+
+// respond runs what waits for the response to be decided.
+func (x *Exchange) respond() {
+	for i := 0; i < len(x.responded); i++ {
+		x.responded[i].Afterwards(x)
+	}
+	x.responded = x.responded[:0]
+}
+
+// Finish runs what policies have to do after the response is out. The owner of the exchange calls it last.
+func (x *Exchange) Finish() {
+	for i := 0; i < len(x.finished); i++ {
+		x.finished[i].Afterwards(x)
+	}
+	x.finished = x.finished[:0]
+}
+
+// blocking runs what waits for the network without touching the exchange. While several goroutines share the exchange, another
+// may have it meanwhile.
+func (x *Exchange) blocking(wait func()) {
+	if baton := x.baton; baton != nil {
+		baton.Unlock()
+		defer baton.Lock()
+	}
+	wait()
 }
 
 // ReceiveHead notes the head of the backend's response and grants it the headers of cors.
 func (x *Exchange) ReceiveHead(status int, header http.Header) {
 	x.Response.Status, x.Response.Reason, x.Response.Header, x.Response.FromBackend = status, "", header, true
-	x.cors.apply(header)
+	x.decorate(header)
 }
 
 // Completed says whether the outbound or on-error section has run, after which the response may be written.

@@ -59,7 +59,7 @@ func (f *forwardRequest) Run(x *Exchange) (Outcome, error) {
 		o = &own
 	}
 	if o.BufferRequestBody {
-		if _, err := x.Request.Body.Bytes(); err != nil {
+		if err := x.Request.Body.Buffer(); err != nil {
 			return End, &Failure{Status: http.StatusInternalServerError, Reason: ReasonClientConnectionFailure, Message: "The request's body could not be read.", Err: err}
 		}
 	}

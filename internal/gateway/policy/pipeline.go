@@ -84,6 +84,8 @@ const (
 	Continue Outcome = iota
 	// End writes the response as it is: no statement runs any more, those of outbound included.
 	End
+	// Answered leaves the rest of inbound and the backend out, for there is a response already; outbound runs.
+	Answered
 )
 
 // Policy is a compiled statement. It is immutable: whatever it has to remember about a request is in the exchange.
@@ -114,7 +116,7 @@ func Run(x *Exchange, steps []Step) (Outcome, error) {
 	tail := x.Tail
 	for i := range steps {
 		x.Tail, x.current = tail && i == len(steps)-1, steps[i].Place
-		outcome, err := steps[i].Policy.Run(x)
+		outcome, err := x.step(&steps[i])
 		if err != nil {
 			f := asFailure(err)
 			x.noteError(steps[i].Place, f)
@@ -183,6 +185,7 @@ func (x *Exchange) Complete(err error) {
 	if err != nil {
 		x.Fail(err)
 	}
+	x.respond()
 }
 
 // Fail makes the response of the error the pending one and runs the on-error section.
@@ -193,6 +196,7 @@ func (x *Exchange) Fail(err error) {
 		x.noteError(nil, f)
 	}
 	x.respondFailure(f)
+	defer x.respond()
 	if x.Pipeline == nil {
 		return
 	}

@@ -88,6 +88,11 @@ func (c constant) Text(*Exchange) (string, error) {
 	return text, nil
 }
 
+func (c constant) TextOf(v any) (string, error) {
+	text, _ := v.(string)
+	return text, nil
+}
+
 // record compiles expressions to nothing and keeps their sources.
 func record(sources *[]string) ExpressionCompiler {
 	return func(source string, _ bool) (Expression, error) {

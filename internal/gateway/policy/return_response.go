@@ -5,7 +5,15 @@ import "net/http"
 // returnResponse is the return-response policy (return-response-policy).
 type returnResponse struct {
 	variable string
-	steps    []Step
+	parts    []responsePart
+}
+
+// responsePart is an element of the policy with its place: exactly one of the others is set.
+type responsePart struct {
+	place  *Place
+	status *setStatus
+	header *setHeader
+	body   *messageBody
 }
 
 func newReturnResponse(b *Builder) Policy {
@@ -14,44 +22,66 @@ func newReturnResponse(b *Builder) Policy {
 		child.response = true
 		child.place = &Place{Name: child.e.name, Scope: b.c.scope, Section: b.section, Path: child.path, Line: child.e.line, Column: child.e.column}
 		child.place.ID = child.Literal("id", "", 0)
-		var p Policy
+		part := responsePart{place: child.place}
 		switch child.Element() {
 		case "set-status":
-			p = newSetStatus(child)
+			part.status, _ = newSetStatus(child).(*setStatus)
 		case "set-header":
-			p = newSetHeader(child)
+			part.header, _ = newSetHeader(child).(*setHeader)
 		default:
-			p = newSetBody(child)
+			part.body = child.messageBody()
 		}
 		child.Done()
-		r.steps = append(r.steps, Step{Policy: p, Place: child.place})
+		r.parts = append(r.parts, part)
 	}
 	return r
 }
 
-// Run ends the pipeline with a response of its own: empty with status 200, or a copy of a variable's, changed by the children.
+// Run ends the pipeline with a response of its own: empty with status 200, or a copy of a variable's, changed by the children. Until
+// it is whole, expressions see the response that there was.
 func (r *returnResponse) Run(x *Exchange) (Outcome, error) {
-	var from *Response
+	fresh := Response{Status: http.StatusOK, Header: http.Header{}}
+	x.decorate(fresh.Header)
 	if r.variable != "" {
-		var ok bool
-		if from, ok = x.Variables[r.variable].(*Response); !ok || from == nil {
+		from, ok := x.Variables[r.variable].(*Response)
+		if !ok || from == nil {
 			return End, &Failure{Status: http.StatusInternalServerError, Reason: ReasonExpressionFailure, Message: "The variable '" + r.variable + "' holds no response."}
 		}
-	}
-	x.Respond(http.StatusOK)
-	if from != nil {
 		body, err := from.Body.Bytes()
 		if err != nil {
 			return End, err
 		}
-		x.Response.Status, x.Response.Reason = from.Status, from.Reason
+		fresh.Status, fresh.Reason = from.Status, from.Reason
 		for name, values := range from.Header {
-			x.Response.Header[name] = append([]string(nil), values...)
+			fresh.Header[name] = append([]string(nil), values...)
 		}
-		x.Response.Body.Set(body)
+		fresh.Body.Set(body)
 	}
-	if _, err := Run(x, r.steps); err != nil {
-		return End, err
+	for i := range r.parts {
+		part := &r.parts[i]
+		if err := part.apply(x, &fresh); err != nil {
+			f := asFailure(err)
+			x.noteError(part.place, f)
+			return End, f
+		}
 	}
+	x.Response.Body.Close()
+	x.Response = fresh
 	return End, nil
+}
+
+func (p *responsePart) apply(x *Exchange, to *Response) (err error) {
+	switch {
+	case p.status != nil:
+		return p.status.apply(x, to)
+	case p.header != nil:
+		return p.header.apply(x, to.Header, nil)
+	case p.body != nil:
+		data, err := p.body.get(x)
+		if err == nil {
+			to.Body.Set(data)
+		}
+		return err
+	}
+	return nil
 }

@@ -65,9 +65,12 @@ func scanExpressions(document string) (*scanned, *Error) {
 		case strings.HasPrefix(rest, "<!--"):
 			// Comments say nothing to the gateway, and XML is stricter about hyphens in them than their authors.
 			start := sc.pos
-			if err = sc.skipTo("-->", "the comment is not closed by -->"); err == nil {
-				sc.cut(start, sc.pos)
+			end := strings.Index(rest[len("<!--"):], "-->") // <!--> does not end itself
+			if end < 0 {
+				return nil, sc.errorAt(start, "the comment is not closed by -->")
 			}
+			sc.pos += len("<!--") + end + len("-->")
+			sc.cut(start, sc.pos)
 		case strings.HasPrefix(rest, "<![CDATA["):
 			// Expressions in CDATA are well-formed as they are; the parser hands them on.
 			err = sc.skipTo("]]>", "the CDATA section is not closed by ]]>")

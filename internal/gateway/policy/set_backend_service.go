@@ -39,16 +39,29 @@ func newSetBackendService(b *Builder) Policy {
 	}
 	s.backends = make(map[string]backendTarget, len(b.c.environment.Backends))
 	for name, backend := range b.c.environment.Backends {
-		if u, err := parseBackend(backend.URL); err == nil {
+		if u, err := parseBackend(poolURL(backend, b.c.environment.Backends)); err == nil {
 			s.backends[name] = backendTarget{url: u, resource: backend}
 		}
 	}
 	if id, known := s.backendID.Known(); known {
-		if _, ok := s.backends[strings.ToLower(id)]; !ok {
+		if _, ok := s.backends[strings.ToLower(id)]; !ok && !b.c.environment.Offline {
 			b.Errorf("Backend with id '%s' could not be found.", id)
 		}
 	}
 	return s
+}
+
+// poolURL is the base URL of a backend, of a pool that of its first member: a forwarder chooses the one that the request goes to.
+func poolURL(b *resource.Backend, all map[string]*resource.Backend) string {
+	if b.Pool == nil {
+		return b.URL
+	}
+	for _, m := range b.Pool.Services {
+		if member := all[strings.ToLower(m.ID[strings.LastIndexByte(m.ID, '/')+1:])]; member != nil {
+			return member.URL
+		}
+	}
+	return ""
 }
 
 // parseBackend parses the base URL of a backend.

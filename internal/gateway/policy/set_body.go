@@ -2,29 +2,32 @@ package policy
 
 // setBody is the set-body policy (set-body-policy) with a literal or an expression.
 type setBody struct {
-	value    Value[string]
+	value    Value[[]byte]
 	response bool
 }
 
 func newSetBody(b *Builder) Policy {
-	s := &setBody{value: b.Body(), response: b.response}
-	if template := b.Literal("template", "", 0); template != "" {
-		b.Errorf("The template language '%s' is not supported yet; use an expression", template)
+	switch template := b.Literal("template", "none", 0); template {
+	case "none":
+	case "liquid":
+		return newLiquidBody(b)
+	default:
+		b.Errorf("The attribute 'template': %q is neither none nor liquid", template)
 	}
-	return s
+	return &setBody{value: b.bytesBody(), response: b.response}
 }
 
 // Run replaces the body.
 func (s *setBody) Run(x *Exchange) (Outcome, error) {
-	text, err := s.value.Get(x)
+	data, err := s.value.Get(x)
 	if err != nil {
 		return End, err
 	}
 	if s.response {
-		x.Response.Body.Set([]byte(text))
+		x.Response.Body.Set(data)
 		x.Response.Trailer = nil
 	} else {
-		x.Request.Body.Set([]byte(text))
+		x.Request.Body.Set(data)
 	}
 	return Continue, nil
 }

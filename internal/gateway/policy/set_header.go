@@ -68,34 +68,38 @@ func validHeaderName(name string) bool {
 
 // Run sets the header.
 func (s *setHeader) Run(x *Exchange) (Outcome, error) {
+	if s.response {
+		return Continue, s.apply(x, x.Response.Header, nil)
+	}
+	return Continue, s.apply(x, x.Request.Header, &x.Request.Host)
+}
+
+// apply sets the header in a message's, or the host of a request; a response has a nil host.
+func (s *setHeader) apply(x *Exchange, header http.Header, host *string) error {
 	name, err := s.name.Get(x)
 	if err != nil {
-		return End, err
+		return err
 	}
 	if _, known := s.name.Known(); !known {
 		name = http.CanonicalHeaderKey(strings.TrimSpace(name))
 		if !validHeaderName(name) || immutableHeader(name) {
-			return End, &Failure{Status: http.StatusInternalServerError, Reason: ReasonExpressionFailure, Message: "The name that an expression gave is not that of a header that can be set."}
+			return &Failure{Status: http.StatusInternalServerError, Reason: ReasonExpressionFailure, Message: "The name that an expression gave is not that of a header that can be set."}
 		}
 	}
 	action, err := s.action.Get(x)
 	if err != nil {
-		return End, err
+		return err
 	}
-	if name == "Host" && !s.response {
-		return s.setHost(x, action)
-	}
-	header := x.Request.Header
-	if s.response {
-		header = x.Response.Header
+	if name == "Host" && host != nil {
+		return s.setHost(x, action, host)
 	}
 	old := header[name]
 	if action == "delete" {
 		delete(header, name)
-		return Continue, nil
+		return nil
 	}
 	if action == "skip" && len(old) > 0 {
-		return Continue, nil
+		return nil
 	}
 	values := make([]string, 0, len(s.values)+1)
 	if action == "append" {
@@ -104,10 +108,10 @@ func (s *setHeader) Run(x *Exchange) (Outcome, error) {
 	for i := range s.values {
 		v, err := s.values[i].Get(x)
 		if err != nil {
-			return End, err
+			return err
 		}
 		if strings.ContainsAny(v, "\r\n\x00") {
-			return End, &Failure{Status: http.StatusInternalServerError, Reason: ReasonExpressionFailure, Message: "The value of the header " + name + " has a line break."}
+			return &Failure{Status: http.StatusInternalServerError, Reason: ReasonExpressionFailure, Message: "The value of the header " + name + " has a line break."}
 		}
 		values = append(values, v)
 	}
@@ -115,26 +119,26 @@ func (s *setHeader) Run(x *Exchange) (Outcome, error) {
 		values = []string{strings.Join(values, ",")}
 	}
 	header[name] = values
-	return Continue, nil
+	return nil
 }
 
-func (s *setHeader) setHost(x *Exchange, action string) (Outcome, error) {
-	if x.Handshake || action == "skip" {
-		return Continue, nil // The handshake's Host is the backend's; an inherited statement does not change that.
+func (s *setHeader) setHost(x *Exchange, action string, host *string) error {
+	if x.Handshake && host == &x.Request.Host || action == "skip" {
+		return nil // The handshake's Host is the backend's; an inherited statement does not change that.
 	}
-	x.Request.Host = ""
+	*host = ""
 	if action == "delete" {
-		return Continue, nil
+		return nil
 	}
 	for i := range s.values {
 		v, err := s.values[i].Get(x)
 		if err != nil {
-			return End, err
+			return err
 		}
 		if strings.ContainsAny(v, "/\\?#@ \t\r\n\x00") {
-			return End, &Failure{Status: http.StatusInternalServerError, Reason: ReasonExpressionFailure, Message: "The value of the Host header is not a host."}
+			return &Failure{Status: http.StatusInternalServerError, Reason: ReasonExpressionFailure, Message: "The value of the Host header is not a host."}
 		}
-		x.Request.Host = v
+		*host = v
 	}
-	return Continue, nil
+	return nil
 }

@@ -12,17 +12,24 @@ func newSetStatus(b *Builder) Policy {
 
 // Run sets the status of the response.
 func (s *setStatus) Run(x *Exchange) (Outcome, error) {
-	code, err := s.code.Get(x)
-	if err != nil {
-		return End, err
-	}
-	reason, err := s.reason.Get(x)
-	if err != nil {
+	to := Response{}
+	if err := s.apply(x, &to); err != nil {
 		return End, err
 	}
 	if !x.HasResponse() {
-		x.Respond(code)
+		x.Respond(to.Status)
 	}
-	x.Response.Status, x.Response.Reason = code, reason
+	x.Response.Status, x.Response.Reason = to.Status, to.Reason
 	return Continue, nil
+}
+
+// apply sets the status of a response.
+func (s *setStatus) apply(x *Exchange, to *Response) error {
+	code, err := s.code.Get(x)
+	if err != nil {
+		return err
+	}
+	reason, err := s.reason.Get(x)
+	to.Status, to.Reason = code, reason
+	return err
 }

@@ -10,10 +10,12 @@ import (
 
 // Expression is a compiled policy expression.
 type Expression interface {
-	// Eval runs the expression. The value may be anything; null is nil.
+	// Eval runs the expression. The value may be anything: null is nil, byte[] is []byte.
 	Eval(x *Exchange) (any, error)
 	// Text runs the expression and gives its value as .NET's ToString does; null is "".
 	Text(x *Exchange) (string, error)
+	// TextOf is the text of a value that Eval gave.
+	TextOf(v any) (string, error)
 }
 
 // ExpressionCompiler compiles the source of an expression without its @ and outer brackets; statements says that those were
@@ -54,6 +56,24 @@ func (v *Value[T]) Get(x *Exchange) (T, error) {
 
 func textOf(x *Exchange, e Expression) (string, error) { return e.Text(x) }
 
+// bytesOf is a value as a body: bytes as they are, everything else as text.
+func bytesOf(x *Exchange, e Expression) ([]byte, error) {
+	v, err := e.Eval(x)
+	if err != nil {
+		return nil, err
+	}
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []byte(v), nil
+	case []byte:
+		return v, nil
+	}
+	text, err := e.TextOf(v)
+	return []byte(text), err
+}
+
 func boolOf(x *Exchange, e Expression) (bool, error) {
 	v, err := e.Eval(x)
 	if err != nil {
@@ -85,7 +105,7 @@ func intOf(x *Exchange, e Expression) (int, error) {
 			return int(v), nil
 		}
 	}
-	text, err := e.Text(x)
+	text, err := e.TextOf(v)
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -62,7 +63,12 @@ type Proxy struct {
 type transportKey struct {
 	version           string // 1, 2or1 or 2
 	skipChain, skipID bool   // of certificate checks
+	certificate       [sha256.Size]byte
+	proxy             string
 }
+
+// maxTransports bounds the pools of connections: proxies may be chosen by what is in requests.
+const maxTransports = 512
 
 // New makes a proxy.
 func New(o Options) *Proxy {
@@ -107,6 +113,9 @@ type Request struct {
 	SkipVerifyChain  bool // of the backend's certificate
 	SkipVerifyName   bool
 	WebSocketUpgrade bool // Header holds a WebSocket handshake
+
+	ClientCertificate *tls.Certificate // that the gateway shows to the backend; nil for none
+	Proxy             *url.URL         // HTTP proxy on the way, with its user and password; nil for none
 }
 
 // FailureKind says at which side an exchange with a backend broke.
@@ -142,7 +151,7 @@ func (p *Proxy) Send(ctx context.Context, r *Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(r.Timeout, func() { cancel(errTimeout) })
 	out := outgoing(ctx, r)
-	transport := p.transport(transportKey{version: r.HTTPVersion, skipChain: r.SkipVerifyChain, skipID: r.SkipVerifyName})
+	transport := p.transport(r)
 	var response *http.Response
 	var err error
 	if r.FollowRedirects && !r.WebSocketUpgrade {
@@ -238,21 +247,36 @@ func (b *requestBody) Read(buf []byte) (int, error) {
 	return n, err
 }
 
-func (p *Proxy) transport(key transportKey) *http.Transport {
+func (p *Proxy) transport(r *Request) *http.Transport {
+	key := transportKey{version: r.HTTPVersion, skipChain: r.SkipVerifyChain, skipID: r.SkipVerifyName}
 	if key.version == "" {
 		key.version = "1"
+	}
+	if c := r.ClientCertificate; c != nil && len(c.Certificate) > 0 {
+		key.certificate = sha256.Sum256(c.Certificate[0])
+	}
+	if r.Proxy != nil {
+		key.proxy = r.Proxy.String()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.mu.transports[key]
 	if t == nil {
-		t = p.newTransport(key)
+		if len(p.mu.transports) >= maxTransports {
+			for k, other := range p.mu.transports {
+				// Its requests go on; what is idle then ends by itself.
+				other.CloseIdleConnections()
+				delete(p.mu.transports, k)
+				break
+			}
+		}
+		t = p.newTransport(key, r)
 		p.mu.transports[key] = t
 	}
 	return t
 }
 
-func (p *Proxy) newTransport(key transportKey) *http.Transport {
+func (p *Proxy) newTransport(key transportKey, r *Request) *http.Transport {
 	o := &p.options
 	dialer := &net.Dialer{Timeout: o.DialTimeout, KeepAlive: 30 * time.Second}
 	protocols := &http.Protocols{}
@@ -271,7 +295,19 @@ func (p *Proxy) newTransport(key transportKey) *http.Transport {
 		MaxResponseHeaderBytes: o.MaxResponseHeader,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 	}
+	if c := r.ClientCertificate; c != nil {
+		t.TLSClientConfig.Certificates = []tls.Certificate{*c}
+	}
+	if r.Proxy != nil {
+		t.Proxy = http.ProxyURL(r.Proxy)
+	}
 	if key.skipChain || key.skipID {
+		if r.Proxy != nil {
+			// Through a proxy net/http makes the TLS connection itself, and knows the name from the URL only.
+			t.TLSClientConfig.InsecureSkipVerify = true
+			t.TLSClientConfig.VerifyConnection = func(state tls.ConnectionState) error { return verify(state, state.ServerName, o.RootCAs, key) }
+			return t
+		}
 		// The connection's state does not tell an IP address that was dialed, so each connection has a configuration of its own.
 		t.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			host, _, err := net.SplitHostPort(address)

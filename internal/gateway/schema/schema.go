@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -278,7 +279,11 @@ func messages(e *jsonschema.ValidationError, into []string) []string {
 		text := e.ErrorKind.LocalizedString(message.NewPrinter(language.English))
 		return append(into, fmt.Sprintf("%s: %s.", path(e.InstanceLocation), text))
 	}
-	for _, cause := range e.Causes {
+	// The library walks maps, so its order is another one each time.
+	causes := slices.SortedFunc(slices.Values(e.Causes), func(a, b *jsonschema.ValidationError) int {
+		return slices.Compare(a.InstanceLocation, b.InstanceLocation)
+	})
+	for _, cause := range causes {
 		into = messages(cause, into)
 	}
 	return into

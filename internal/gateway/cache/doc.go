@@ -1,0 +1,2 @@
+// Package cache keeps what policies cache: values and whole responses, in memory or in an external Redis.
+package cache
