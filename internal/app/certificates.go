@@ -92,6 +92,9 @@ func (c *certificates) modified() (newest time.Time, err error) {
 	return newest, nil
 }
 
+// authorities are those that sign the certificates of clients, or nil when clients need none.
+func (c *certificates) authorities() *x509.CertPool { return c.config().ClientCAs }
+
 func (c *certificates) read() (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(c.files.CertificateFile, c.files.KeyFile)
 	if err != nil {

@@ -50,7 +50,7 @@ func newInstance(nodeID string, pool *message.Pool, o observer, l limits, log *s
 	i.access.Store(&auth.Access{Keys: auth.NewVerifier(nil)})
 	i.issuers = auth.NewIssuers(auth.IssuersOptions{Logger: log})
 	i.key.Store(new(string))
-	i.upstream = upstream.New(upstream.Options{Logger: log})
+	i.upstream = upstream.New(upstream.Options{Logger: log, Secrets: l.secrets})
 	i.clients = session.New(session.Options{Upstream: i.upstream, Registry: i.registry, Pool: pool, Observer: o, Logger: log, Trace: i.trace, NodeID: nodeID})
 	i.servers = serverlink.New(serverlink.Options{Registry: i.registry, Pool: pool, Observer: o, Logger: log, Trace: i.trace, Limits: l.servers, MaySend: i.clients.Sent, Refresher: i.clients})
 	api := dataapi.New(dataapi.Options{

@@ -2,6 +2,7 @@ package app
 
 import (
 	"github.com/hubgate/hubgate/internal/config"
+	"github.com/hubgate/hubgate/internal/resource"
 	"github.com/hubgate/hubgate/internal/serverlink"
 	"github.com/hubgate/hubgate/internal/session"
 )
@@ -10,6 +11,7 @@ import (
 type limits struct {
 	clients session.Limits
 	servers serverlink.Limits
+	secrets resource.SecretRules
 }
 
 func newLimits(c config.Limits) limits {

@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hubgate/hubgate/internal/gateway/meter"
 	"github.com/hubgate/hubgate/internal/session"
 	"github.com/hubgate/hubgate/internal/transport"
 )
@@ -15,6 +16,7 @@ type metrics struct {
 	messages    *prometheus.CounterVec
 	inbound     *prometheus.CounterVec
 	outbound    *prometheus.CounterVec
+	gateways    *meter.Meter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -39,6 +41,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"instance"}),
 	}
 	r.MustRegister(m.connections, m.opened, m.closed, m.messages, m.inbound, m.outbound)
+	m.gateways = meter.New(r)
 	return m
 }
 

@@ -116,11 +116,18 @@ func (n *node) start(ctx context.Context) error {
 	}
 	registry := telemetry.NewRegistry(Version)
 	n.pool = message.NewPool()
-	n.state = newState(nodeID, n.pool, newMetrics(registry), newLimits(n.settings.Limits), n.log)
+	limits := newLimits(n.settings.Limits)
+	limits.secrets = n.settings.SecretReferences.Rules()
+	n.state = newState(nodeID, n.pool, newMetrics(registry), limits, n.log)
 	if n.groupStore, err = natskv.Open(ctx, n.nats.Conn(), natskv.Options{Bucket: userGroupsBucket, Logger: n.log}); err != nil {
 		return err
 	}
 	n.state.userGroups = newUserGroups(n.groupStore, n.log)
+	n.state.dataDir = n.options.DataDir
+	n.state.gateway = n.settings.Gateway
+	if c := n.secure[listenGateway]; c != nil {
+		n.state.clientRoots = c.authorities()
+	}
 	n.state.anyScheme = n.secure[listenGateway] == nil
 	n.defaults()
 	if l := n.listeners[listenSignalR]; l != nil {
@@ -135,6 +142,7 @@ func (n *node) start(ctx context.Context) error {
 	synced := make(chan struct{})
 	n.spawn(func() error { return n.state.follow(background, n.store, func() { close(synced) }) })
 	n.spawn(func() error { n.state.tick(background); return nil })
+	n.spawn(func() error { n.state.keepQuotas(background); return nil })
 	select {
 	case <-synced:
 	case err := <-n.failed:

@@ -21,7 +21,10 @@ import (
 func run(t *testing.T, o Options) (Addresses, *node) {
 	t.Helper()
 	const free = "127.0.0.1:0"
-	o.SignalRAddress, o.GatewayAddress, o.MetricsAddress, o.ChatRoomAddress = free, free, free, free
+	if o.SignalRAddress == "" {
+		o.SignalRAddress = free
+	}
+	o.GatewayAddress, o.MetricsAddress, o.ChatRoomAddress = free, free, free
 	o.DataDir = t.TempDir()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -14,7 +15,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hubgate/hubgate/internal/config"
 	"github.com/hubgate/hubgate/internal/gateway"
+	"github.com/hubgate/hubgate/internal/gateway/identity"
 	"github.com/hubgate/hubgate/internal/message"
 	"github.com/hubgate/hubgate/internal/resource"
 	"github.com/hubgate/hubgate/internal/store"
@@ -80,12 +83,19 @@ type state struct {
 	localAddresses map[string]bool // "host:port" under which the SignalR listener is reached
 	localSecure    bool            // over TLS
 
+	gateway     config.Gateway
+	clientRoots *x509.CertPool // that sign the certificates of the gateways' clients; nil means the system's
+
 	anyScheme bool // the gateway's listener speaks plain HTTP, whatever the APIs say: somebody else ends TLS
 
 	// Owned by follow.
 	records   map[string]store.Record
 	instances map[string]*instance
 	services  map[string]*gateway.Gateway
+
+	dataDir string // where the counts of quotas are kept; "" keeps them in memory
+	quotaMu sync.Mutex
+	quotas  map[string]*quotas // by service, in lower case
 
 	mu      sync.Mutex
 	running []*instance // for tick, readiness and shutdown
@@ -95,6 +105,7 @@ func newState(nodeID string, pool *message.Pool, m *metrics, l limits, log *slog
 	return &state{
 		nodeID: nodeID, codec: store.NewCodec(resourceTypes()), pool: pool, metrics: m, limits: l, log: log,
 		records: make(map[string]store.Record), instances: make(map[string]*instance), services: make(map[string]*gateway.Gateway),
+		quotas: make(map[string]*quotas),
 	}
 }
 
@@ -220,7 +231,15 @@ func (s *state) applyService(key string, record store.Record) {
 	resources, err := s.codec.DecodeAll(own)
 	g := s.services[key]
 	if g == nil {
-		g = gateway.New(gateway.Options{Service: record.ID, Logger: s.log.With("service", record.ID.Name()), Local: s.localHandler, AnyScheme: s.anyScheme})
+		log := s.log.With("service", record.ID.Name())
+		o := gateway.Options{Service: record.ID, Logger: log, Local: s.localHandler, AnyScheme: s.anyScheme,
+			Region: s.gateway.Region, InstanceID: s.nodeID, CacheSize: int(s.gateway.CacheSize), Identity: identityOf(s.gateway.Identity),
+			ClientRoots: s.clientRoots, Counters: s.quotasOf(record.ID.Name()),
+			Metrics: s.metrics.gateways.Service(record.ID.Name())}
+		if s.gateway.RequestLog {
+			o.RequestLog = log
+		}
+		g = gateway.New(o)
 		s.services[key] = g
 	}
 	if err == nil {
@@ -229,6 +248,19 @@ func (s *state) applyService(key string, record store.Record) {
 	if err != nil {
 		s.log.Error("an API Management service cannot be used as it is stored; it goes on as before", "id", record.ID, "reason", err)
 	}
+}
+
+// identityOf is the source of tokens that a configuration names, or nil.
+func identityOf(c config.GatewayIdentity) *identity.Options {
+	switch {
+	case c.TokenURL != "":
+		return &identity.Options{ClientCredentials: &identity.ClientCredentials{TokenURL: c.TokenURL, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal()}}
+	case c.Endpoint != "":
+		return &identity.Options{Endpoint: &identity.Endpoint{URL: c.Endpoint}}
+	case c.TokenFile != "":
+		return &identity.Options{File: c.TokenFile}
+	}
+	return nil
 }
 
 // publish makes the host names of all instances and services known.

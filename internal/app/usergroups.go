@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/base32"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -32,10 +33,10 @@ type userGroups struct {
 
 // userGroupChange is one change, and whom to tell about it.
 type userGroupChange struct {
-	ids   []resource.ID
-	until time.Time
-	drop  bool
-	done  func(error)
+	ids  []resource.ID
+	kept keptGroup
+	drop bool
+	done func(error)
 }
 
 func newUserGroups(s store.Store, log *slog.Logger) *userGroups {
@@ -56,12 +57,12 @@ func (u *userGroups) of(ctx context.Context, instance string, registry *hub.Regi
 		if !ok {
 			continue
 		}
-		until, err := parseUntil(r.Value)
+		m, err := parseMembership(r.Value)
 		if err != nil {
 			u.log.Error("a kept group of a user cannot be read", "hub", hubName, "reason", err)
 			continue
 		}
-		registry.Hub(hubName).RestoreUserGroup(user, group, until)
+		registry.Hub(hubName).RestoreUserGroup(user, group, m)
 	}
 	registry.Keeper = &instanceUserGroups{u, instance}
 	return nil
@@ -108,9 +109,16 @@ func decodeName(s string) (string, error) {
 	return string(b), err
 }
 
-func parseUntil(value []byte) (until time.Time, err error) {
-	err = until.UnmarshalJSON(value)
-	return until, err
+// keptGroup is a membership as it is stored.
+type keptGroup struct {
+	Until    time.Time `json:"until"`
+	Standing bool      `json:"standing,omitempty"`
+}
+
+func parseMembership(value []byte) (hub.Membership, error) {
+	var k keptGroup
+	err := json.Unmarshal(value, &k)
+	return hub.Membership(k), err
 }
 
 // write works through the queue until it is closed and empty.
@@ -149,7 +157,7 @@ func (u *userGroups) apply(c userGroupChange) error {
 			}
 			continue
 		}
-		value, err := c.until.MarshalJSON()
+		value, err := json.Marshal(c.kept)
 		if err == nil {
 			_, err = u.store.Put(ctx, id, value, store.AnyRevision)
 		}
@@ -188,8 +196,8 @@ type instanceUserGroups struct {
 }
 
 // Keep notes a membership.
-func (i *instanceUserGroups) Keep(hubName, user, group string, until time.Time, done func(error)) {
-	i.all.add(userGroupChange{ids: []resource.ID{userGroupID(i.instance, hubName, user, group)}, until: until, done: done})
+func (i *instanceUserGroups) Keep(hubName, user, group string, m hub.Membership, done func(error)) {
+	i.all.add(userGroupChange{ids: []resource.ID{userGroupID(i.instance, hubName, user, group)}, kept: keptGroup(m), done: done})
 }
 
 // Drop forgets memberships.

@@ -24,8 +24,14 @@ type Config struct {
 	// APIManagement lists the API Management services. The first one is the default, as with SignalR.
 	APIManagement []Service `yaml:"apiManagement"`
 
+	// Gateway is what the gateways of all services have in common.
+	Gateway Gateway `yaml:"gateway"`
+
 	// Limits bound what others may ask of the node.
 	Limits Limits `yaml:"limits"`
+
+	// SecretReferences say which files and environment variables the URLs and identities of instances may refer to.
+	SecretReferences SecretReferences `yaml:"secretReferences"`
 
 	// ShutdownTimeout is how long the node waits for its clients when it is told to end. Default: 30s. 0s closes them at once.
 	ShutdownTimeout Duration `yaml:"shutdownTimeout"`
@@ -79,6 +85,15 @@ type Instance struct {
 	// Upstream lists where a serverless instance sends its clients' events; the first template that matches wins.
 	Upstream []Upstream `yaml:"upstream"`
 
+	// UpstreamIdentity is what requests authenticate with where a template, or events, says so.
+	UpstreamIdentity UpstreamIdentity `yaml:"upstreamIdentity"`
+
+	// UpstreamRequests says how long an upstream endpoint may take and how often it is asked.
+	UpstreamRequests UpstreamRequests `yaml:"upstreamRequests"`
+
+	// Events is where events go that tell of serverless clients who come and go.
+	Events Events `yaml:"events"`
+
 	// KeepAlive and ClientTimeout hold for serverless clients: 1s to 120s in whole seconds. Defaults: 15s and 30s.
 	KeepAlive     Duration `yaml:"keepAlive"`
 	ClientTimeout Duration `yaml:"clientTimeout"`
@@ -108,15 +123,6 @@ type CORS struct {
 	AllowedOrigins []string `yaml:"allowedOrigins"`
 }
 
-// Upstream is one template of a serverless instance. Each pattern is "*" for all, or names separated by commas. Default: "*".
-type Upstream struct {
-	HubPattern      string `yaml:"hubPattern"`
-	CategoryPattern string `yaml:"categoryPattern"`
-	EventPattern    string `yaml:"eventPattern"`
-	// URLTemplate is an http or https URL; {hub}, {category} and {event} stand for what the event has. It is needed.
-	URLTemplate string `yaml:"urlTemplate"`
-}
-
 // Service is an API Management service.
 type Service struct {
 	// Name has 1 to 50 letters, digits and hyphens. It is needed.
@@ -129,6 +135,10 @@ type Service struct {
 	NamedValues []NamedValue `yaml:"namedValues"`
 	// APIs are the APIs of the service.
 	APIs []API `yaml:"apis"`
+	// Products are the products of the service.
+	Products []Product `yaml:"products"`
+	// Subscriptions are the keys that open its APIs.
+	Subscriptions []Subscription `yaml:"subscriptions"`
 }
 
 // NamedValue is a text that policies hold as {{name}}. It is stored as a secret when it is read from a file or the environment.

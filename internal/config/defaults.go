@@ -10,6 +10,9 @@ const (
 	DefaultMetricsAddress    = "127.0.0.1:9100"
 )
 
+// DefaultSecretDirectory is where container engines put secrets.
+const DefaultSecretDirectory = "/run/secrets"
+
 // Default is the configuration of an empty file.
 func Default() *Config {
 	return &Config{
@@ -21,6 +24,7 @@ func Default() *Config {
 		},
 		Domain:        "localhost",
 		DataDirectory: "hubgate-data",
+		Gateway:       Gateway{Region: "local", CacheSize: 64 << 20},
 		Limits: Limits{
 			Connections:          1_000_000,
 			ClientQueue:          8 << 20,
@@ -33,6 +37,10 @@ func Default() *Config {
 			PollGap:              Duration(15 * time.Second),
 			RequestHeader:        64 << 10,
 			RequestHeaderTimeout: Duration(10 * time.Second),
+		},
+		SecretReferences: SecretReferences{
+			Directories: []string{DefaultSecretDirectory},
+			Environment: []string{"HUBGATE_SECRET_*"},
 		},
 		ShutdownTimeout: Duration(30 * time.Second),
 		Log:             Log{Level: "info", Format: "text"},

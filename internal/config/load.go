@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hubgate/hubgate/internal/resource"
@@ -59,6 +61,11 @@ func (r *resolver) resolve(c *Config) {
 	if c.DataDirectory != "" {
 		c.DataDirectory = r.absolute(c.DataDirectory)
 	}
+	for i, dir := range c.SecretReferences.Directories {
+		if dir != DefaultSecretDirectory { // which stays what it is on a system where such a path is no absolute one
+			c.SecretReferences.Directories[i] = r.absolute(dir)
+		}
+	}
 	for _, t := range []*TLS{&c.Listeners.SignalRTLS, &c.Listeners.GatewayTLS} {
 		for _, file := range []*string{&t.CertificateFile, &t.KeyFile, &t.ClientCAFile} {
 			if *file != "" {
@@ -67,16 +74,30 @@ func (r *resolver) resolve(c *Config) {
 		}
 	}
 	r.secret("nats.url", &c.NATS.URL)
+	r.secret("gateway.identity.clientSecret", &c.Gateway.Identity.ClientSecret)
+	if c.Gateway.Identity.TokenFile != "" {
+		c.Gateway.Identity.TokenFile = r.absolute(c.Gateway.Identity.TokenFile)
+	}
 	for i := range c.SignalR {
 		path := fmt.Sprintf("signalr[%d]", i)
-		r.secret(path+".primaryKey", &c.SignalR[i].PrimaryKey)
-		r.secret(path+".secondaryKey", &c.SignalR[i].SecondaryKey)
+		secrets := c.SignalR[i].secrets()
+		for _, name := range slices.Sorted(maps.Keys(secrets)) {
+			r.secret(path+"."+name, secrets[name])
+		}
 	}
 	for i := range c.APIManagement {
 		s, path := &c.APIManagement[i], fmt.Sprintf("apiManagement[%d]", i)
 		r.policy(path+".policy", &s.Policy)
 		for k := range s.NamedValues {
 			r.secret(fmt.Sprintf("%s.namedValues[%d].value", path, k), &s.NamedValues[k].Value)
+		}
+		for k := range s.Products {
+			r.policy(fmt.Sprintf("%s.products[%d].policy", path, k), &s.Products[k].Policy)
+		}
+		for k := range s.Subscriptions {
+			path := fmt.Sprintf("%s.subscriptions[%d]", path, k)
+			r.secret(path+".primaryKey", &s.Subscriptions[k].PrimaryKey)
+			r.secret(path+".secondaryKey", &s.Subscriptions[k].SecondaryKey)
 		}
 		for k := range s.APIs {
 			path := fmt.Sprintf("%s.apis[%d]", path, k)

@@ -69,8 +69,10 @@ func (c *Config) resources(fillKeys func(*resource.SignalR)) []placed {
 		all = append(all, placed{fmt.Sprintf("signalr[%d]", i), instance, map[string]string{
 			"id": "name", "allowedOrigins": "cors.allowedOrigins", "keepAliveSeconds": "keepAlive", "clientTimeoutSeconds": "clientTimeout",
 			"networkACLs.defaultAction": "access.defaultAction", "networkACLs.publicNetwork": "access", "networkACLs.ipRules": "access.ipRules",
-			"quotas.maxClientConnectionLifetimeInSeconds": "quotas.connectionLifetime",
-			"quotas.clientConnectionCountRules":           "quotas.connectionRules", "quotas.clientTrafficControlRules": "quotas.trafficRules",
+			"upstreamRequests.timeoutInSeconds": "upstreamRequests.timeout", "upstreamRequests.retryDelayInMilliseconds": "upstreamRequests.retryDelay",
+			"upstreamRequests.maxRetryDelayInMilliseconds": "upstreamRequests.maxRetryDelay",
+			"quotas.maxClientConnectionLifetimeInSeconds":  "quotas.connectionLifetime",
+			"quotas.clientConnectionCountRules":            "quotas.connectionRules", "quotas.clientTrafficControlRules": "quotas.trafficRules",
 		}})
 	}
 	for i, s := range c.APIManagement {
@@ -89,6 +91,9 @@ func (c *Config) instance(s Instance) *resource.SignalR {
 		AllowedOrigins:       s.CORS.AllowedOrigins,
 		KeepAliveSeconds:     seconds(s.KeepAlive),
 		ClientTimeoutSeconds: seconds(s.ClientTimeout),
+		UpstreamIdentity:     s.UpstreamIdentity.resource(),
+		UpstreamRequests:     s.UpstreamRequests.resource(),
+		Events:               s.Events.resource(),
 		DisableLocalAuth:     s.DisableLocalAuth,
 		DisableAADAuth:       s.DisableAADAuth,
 		Identity:             s.Identity.resource(),
@@ -97,7 +102,7 @@ func (c *Config) instance(s Instance) *resource.SignalR {
 		Logs:                 resource.ResourceLogs(s.Logs),
 	}
 	for _, u := range s.Upstream {
-		instance.Upstream = append(instance.Upstream, resource.UpstreamTemplate(u))
+		instance.Upstream = append(instance.Upstream, u.resource())
 	}
 	return instance
 }
@@ -145,7 +150,7 @@ func (c *Config) service(path string, s Service) []placed {
 			all = appendPolicy(all, path, id, o.Policy)
 		}
 	}
-	return all
+	return append(all, s.products(path, id)...)
 }
 
 func appendPolicy(all []placed, path string, scope resource.ID, p Policy) []placed {

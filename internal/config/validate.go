@@ -32,6 +32,7 @@ func (c *Config) validate(report reporter) {
 		report("dataDirectory", "is empty; a node without an outside NATS needs a directory for its resources")
 	}
 	c.Limits.validate(report)
+	c.SecretReferences.validate(report)
 	oneOf(report, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(report, "log.format", c.Log.Format, "text", "json")
 	for i, s := range c.SignalR {
@@ -41,6 +42,11 @@ func (c *Config) validate(report reporter) {
 				report(path+"."+name, "must be a whole number of seconds")
 			}
 		}
+		c.validateUpstream(report, path, &c.SignalR[i])
+	}
+	c.Gateway.validate(report)
+	for i, s := range c.APIManagement {
+		s.validateProducts(fmt.Sprintf("apiManagement[%d]", i), report)
 	}
 	c.validateResources(report)
 }

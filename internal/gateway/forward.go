@@ -73,12 +73,30 @@ func (t *transaction) addCredentials(u *url.URL) {
 	}
 }
 
+// interim passes an interim response of the backend, early hints as a rule, on to the client. Policies do not see it.
+func (t *transaction) interim(status int, header http.Header) {
+	if t.wrote {
+		return
+	}
+	h := t.w.Header()
+	for name, values := range header {
+		h[name] = values
+	}
+	t.w.WriteHeader(status)
+	for name := range header {
+		delete(h, name)
+	}
+}
+
 func (t *transaction) forwardRemote(u *url.URL, o *policy.ForwardOptions) error {
 	x := &t.x
 	out := proxy.Request{
 		Method: x.Request.Method, URL: u, Host: x.Request.Host, Header: x.Request.Header, Trailer: x.Inbound.Trailer,
 		Timeout: o.Timeout, HTTPVersion: o.HTTPVersion, FollowRedirects: o.FollowRedirects, WebSocketUpgrade: x.Handshake,
 		ClientCertificate: x.Request.Certificate, Proxy: x.Request.Proxy,
+	}
+	if x.Inbound.ProtoAtLeast(1, 1) && !x.Handshake {
+		out.Interim = t.interim
 	}
 	if out.Timeout == 0 {
 		out.Timeout = policy.DefaultForwardTimeout

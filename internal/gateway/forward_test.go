@@ -305,7 +305,7 @@ func TestRelayedWebSocketLimits(t *testing.T) {
 	t.Parallel()
 	backend := httptest.NewServer(signalRBackend(t))
 	defer backend.Close()
-	g, address := startGateway(t, Options{Proxy: proxy.Options{MaxWebSockets: 1, WebSocketIdle: 300 * time.Millisecond}}, webSocketAPI("c", "client", "ws"+strings.TrimPrefix(backend.URL, "http")+"/client"))
+	g, address := startGateway(t, Options{Proxy: proxy.Options{MaxWebSockets: 1, WebSocketIdle: 2 * time.Second}}, webSocketAPI("c", "client", "ws"+strings.TrimPrefix(backend.URL, "http")+"/client"))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	target := "ws" + strings.TrimPrefix(address, "http") + "/client/"

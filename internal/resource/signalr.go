@@ -102,7 +102,7 @@ func (s *SignalR) Validate() error {
 		return Invalidf(s.ID, "mode", "the service mode is Default, Serverless or Classic, not %q", s.Mode)
 	}
 	if s.PrimaryKey == "" || s.SecondaryKey == "" {
-		return Invalidf(s.ID, "primaryKey", "an instance needs both access keys; generate them with 'hubgate signalr key renew'")
+		return Invalidf(s.ID, "primaryKey", "an instance needs both access keys, the primary and the secondary one")
 	}
 	for i, o := range s.AllowedOrigins {
 		if o != "*" && !strings.Contains(o, "://") {

@@ -81,7 +81,7 @@ func (q *request) unauthorized(err error) {
 	if q.Trace.Enabled(telemetry.Connectivity) {
 		q.Trace.Emit(telemetry.TraceEvent{
 			Kind: telemetry.Connectivity, Level: telemetry.Warning, Collection: "Authorization", OperationName: "AuthorizationFailed",
-			Message: err.Error(), CallerIP: q.clientAddress(), HubName: q.hub, ConnectionType: "Client",
+			Message: err.Error(), CallerIP: q.peerAddress(), HubName: q.hub, ConnectionType: "Client",
 		})
 	}
 	if e, ok := errors.AsType[*auth.Error](err); ok {
@@ -186,14 +186,14 @@ func (q *request) claim(c *Session, k transport.Kind) bool {
 		return true
 	case claimed:
 		bearer, _ := auth.TokenFrom(q.r)
-		counted, refusal := q.quotas.enter(q.token, bearer, q.clientAddress())
+		counted, refusal := q.quotas.enter(q.token, bearer, q.peerAddress())
 		if refusal != "" {
 			c.drop(Throttled)
 			q.tooMany(refusal)
 			return false
 		}
 		c.counted = counted
-		c.address = q.clientAddress()
+		c.address = q.peerAddress()
 		return true
 	case otherTransport:
 		q.text(http.StatusBadRequest, "Cannot change transports mid-connection")
@@ -364,6 +364,13 @@ func (q *request) forwardedHeaders() []svcproto.Header {
 	add("Asrs-Instance-Id", q.Registry.InstanceID)
 	add("Asrs-Is-Diagnostic-Client", diagnostic)
 	return all
+}
+
+// peerAddress is where the request comes from, as far as nobody can make it up: what a trusted gateway has seen itself, else the peer. What stands in
+// front of that in X-Forwarded-For is the client's own word.
+func (q *request) peerAddress() string {
+	chain := q.clientAddress()
+	return strings.TrimSpace(chain[strings.LastIndexByte(chain, ',')+1:])
 }
 
 // clientAddress is the peer's IP address, behind those that a trusted gateway has seen.

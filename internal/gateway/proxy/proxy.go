@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"sync"
 	"time"
@@ -114,6 +116,9 @@ type Request struct {
 	SkipVerifyName   bool
 	WebSocketUpgrade bool // Header holds a WebSocket handshake
 
+	// Interim is told of interim responses but 100 and 101 (RFC 9110, section 15.2) while Send waits; nil drops them.
+	Interim func(status int, header http.Header)
+
 	ClientCertificate *tls.Certificate // that the gateway shows to the backend; nil for none
 	Proxy             *url.URL         // HTTP proxy on the way, with its user and password; nil for none
 }
@@ -150,7 +155,13 @@ const maxRedirects = 10
 func (p *Proxy) Send(ctx context.Context, r *Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(r.Timeout, func() { cancel(errTimeout) })
-	out := outgoing(ctx, r)
+	sent := ctx
+	if r.Interim != nil {
+		var seen interim
+		sent = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: seen.pass(r.Interim)})
+		defer seen.end()
+	}
+	out := outgoing(sent, r)
 	transport := p.transport(r)
 	var response *http.Response
 	var err error
@@ -179,6 +190,31 @@ func (p *Proxy) Send(ctx context.Context, r *Request) (*http.Response, error) {
 	}
 	removeHopByHop(response.Header)
 	return response, nil
+}
+
+// interim passes interim responses on as long as the call that waits for the final one has not returned.
+type interim struct {
+	mu   sync.Mutex
+	over bool
+}
+
+func (i *interim) pass(to func(int, http.Header)) func(int, textproto.MIMEHeader) error {
+	return func(status int, header textproto.MIMEHeader) error {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if !i.over && status != http.StatusContinue && status != http.StatusSwitchingProtocols {
+			h := http.Header(header)
+			removeHopByHop(h)
+			to(status, h)
+		}
+		return nil
+	}
+}
+
+func (i *interim) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.over = true
 }
 
 // body is a response's body that gives its context up when it is closed.
