@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,8 +197,8 @@ func TestUserGroupLifetime(t *testing.T) {
 		expectGroups(t, "a client that comes when the time is over but no tick was", lastOne, "always")
 		tick(0)
 		expectGroups(t, "at the end", c, "always")
-		if n := h.timedUserGroups.Load(); n != 0 {
-			t.Errorf("%d memberships with an end are counted", n)
+		if first := h.firstUserGroupEnd.Load(); first < time.Now().Add(MaxMembership-5*time.Minute).Unix() {
+			t.Errorf("a membership ends at %v, though the only one left lasts a year", time.Unix(first, 0))
 		}
 		if s := h.users.of("absent"); s.m["absent"] != nil {
 			t.Error("an absent user without memberships is remembered")
@@ -217,29 +218,130 @@ func TestUserGroupRenewedWhileItEnds(t *testing.T) {
 		h.UserJoin("u", "g", time.Minute) // after the tick had listed it
 		h.endUserGroup("u", "g", ended)
 		expectGroups(t, "the client", c, "g")
-		if !h.UserInGroup("u", "g") || h.timedUserGroups.Load() != 1 {
-			t.Errorf("the membership is gone, or %d are counted", h.timedUserGroups.Load())
+		if !h.UserInGroup("u", "g") {
+			t.Error("the membership is gone")
+		}
+		h.registry.Tick(ended.Add(time.Minute))
+		if h.UserInGroup("u", "g") {
+			t.Error("the membership does not end when its new time is over")
 		}
 	})
 }
 
-func TestTimedUserGroupsAreCounted(t *testing.T) {
+// TestEndsOfUserGroups: the ticks look at memberships only when one of them may be over.
+func TestEndsOfUserGroups(t *testing.T) {
 	t.Parallel()
-	h, _ := newHub()
-	for _, step := range []struct {
-		do   func()
-		want int64
-	}{
-		{func() { h.UserJoin("u", "g", time.Minute) }, 1},
-		{func() { h.UserJoin("u", "g", time.Minute) }, 1},
-		{func() { h.UserJoin("u", "h", time.Minute) }, 2},
-		{func() { h.UserJoin("u", "h", Forever) }, 1},
-		{func() { h.UserLeave("u", "h") }, 1},
-		{func() { h.UserLeaveAll("u") }, 0},
-	} {
-		step.do()
-		if got := h.timedUserGroups.Load(); got != step.want {
-			t.Errorf("%d memberships with an end are counted, want %d", got, step.want)
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry("node1")
+		h := r.Hub("chat")
+		start := time.Now()
+		for _, step := range []struct {
+			do   func()
+			want time.Duration // of the first end, from the start; 0: there is none
+		}{
+			{func() {}, 0},
+			{func() { h.UserJoin("u", "always", Forever) }, MaxMembership},
+			{func() { h.UserJoin("u", "g", time.Minute) }, time.Minute},
+			{func() { h.UserJoin("v", "g", time.Hour) }, time.Minute},
+			{func() { h.UserLeave("u", "g") }, time.Minute}, // the next look finds out
+			{func() { time.Sleep(time.Minute); r.Tick(time.Now()) }, time.Hour},
+			{func() { h.UserLeaveAll("v"); h.UserLeaveAll("u") }, time.Hour},
+			{func() { time.Sleep(time.Hour); r.Tick(time.Now()) }, 0},
+		} {
+			step.do()
+			want := int64(0)
+			if step.want != 0 {
+				want = start.Add(step.want).Unix()
+			}
+			if got := h.firstUserGroupEnd.Load(); got != want {
+				t.Errorf("the first end is at %d, want %d", got, want)
+			}
 		}
+	})
+}
+
+// keeper is a store of users' groups in memory.
+type keeper map[string]Membership
+
+func (k keeper) Keep(_, user, group string, m Membership, done func(error)) {
+	k[user+" "+group] = m
+	if done != nil {
+		done(nil)
 	}
+}
+
+func (k keeper) Drop(_, user string, groups []string, done func(error)) {
+	for _, g := range groups {
+		delete(k, user+" "+g)
+	}
+	if done != nil {
+		done(nil)
+	}
+}
+
+// TestBoundsOfUserGroups is row 44 of the feature table: memberships without a lifetime last a year, and of each user the latest 100 are kept.
+func TestBoundsOfUserGroups(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry("node1")
+		kept := make(keeper)
+		r.Keeper = kept
+		h := r.Hub("chat")
+		h.AddLink(&server{id: "s"})
+		there := client(t, h, "there", "u", "json")
+		name := func(i int) string { return fmt.Sprintf("g%03d", i) }
+		for i := range MaxStandingGroups {
+			h.UserJoin("u", name(i), Forever)
+			h.UserJoin("other", name(i), Forever)
+			time.Sleep(time.Second)
+		}
+		h.UserJoin("u", name(0), Forever)             // the oldest becomes the latest
+		h.UserJoin("u", "with-a-lifetime", time.Hour) // which does not count
+		for i := range 3 {
+			h.UserJoin("u", name(MaxStandingGroups+i), Forever)
+		}
+		later := client(t, h, "later", "u", "json")
+		want := map[string]bool{"with-a-lifetime": true}
+		for i := range MaxStandingGroups + 3 {
+			want[name(i)] = i == 0 || i > 3
+		}
+		for g, in := range want {
+			_, stored := kept["u "+g]
+			if got := slices.Contains(later.Groups(), g); got != in || stored != in {
+				t.Errorf("a client that came later is in %s: %v, stored: %v, want %v", g, got, stored, in)
+			}
+			if !slices.Contains(there.Groups(), g) {
+				t.Errorf("the client that was there is not in %s any more", g)
+			}
+		}
+		if len(kept) != 2*MaxStandingGroups+1 {
+			t.Errorf("%d memberships are kept", len(kept))
+		}
+
+		// After a restart the order is still known.
+		again := NewRegistry("node2")
+		restored := again.Hub("chat")
+		for key, m := range kept {
+			user, group, _ := strings.Cut(key, " ")
+			restored.RestoreUserGroup(user, group, m)
+		}
+		restored.UserJoin("u", "new", Forever)
+		if restored.UserInGroup("u", name(4)) || !restored.UserInGroup("u", name(5)) || !restored.UserInGroup("u", name(0)) || !restored.UserInGroup("u", "new") {
+			t.Error("after a restart it is not the oldest that makes room")
+		}
+
+		h.UserLeaveAll("u")
+		h.UserJoin("u", "ten years", 10*MaxMembership)
+		h.UserJoin("u", "always", Forever)
+		time.Sleep(MaxMembership - time.Second)
+		r.Tick(time.Now())
+		if !h.UserInGroup("u", "ten years") || !h.UserInGroup("u", "always") {
+			t.Error("a membership ended before a year was over")
+		}
+		time.Sleep(time.Second)
+		r.Tick(time.Now())
+		if h.UserInGroup("u", "ten years") || h.UserInGroup("u", "always") {
+			t.Error("a membership lasts longer than a year")
+		}
+	})
 }

@@ -20,8 +20,8 @@ type Registry struct {
 // Keeper keeps the groups of users beyond the life of a node. Its methods do not block; done, unless it is nil, is called when the change is
 // durable, or cannot be made so.
 type Keeper interface {
-	// Keep notes that a user is in a group until a time, or for ever when that is zero.
-	Keep(hub, user, group string, until time.Time, done func(error))
+	// Keep notes that a user is in a group.
+	Keep(hub, user, group string, m Membership, done func(error))
 	// Drop forgets that a user is in some groups.
 	Drop(hub, user string, groups []string, done func(error))
 }
@@ -84,7 +84,7 @@ type Hub struct {
 	users   shards[*user]
 	count   atomic.Int64
 
-	timedUserGroups atomic.Int64 // entries with an end; nothing is scanned for while there are none
+	firstUserGroupEnd atomic.Int64 // Unix second before which no user's membership ends; 0: there is none
 
 	mu          sync.Mutex
 	links       []Link

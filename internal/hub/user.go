@@ -2,6 +2,7 @@ package hub
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -9,8 +10,24 @@ import (
 // of the future included.
 type user struct {
 	clients []*Client
-	groups  map[string]time.Time // when the membership ends; zero: never
+	groups  map[string]Membership
 }
+
+// Membership is that of a user in a group.
+type Membership struct {
+	// Until is when it ends, at most MaxMembership after it began.
+	Until time.Time
+	// Standing says that it was made without a lifetime. Of these a user has at most MaxStandingGroups.
+	Standing bool
+}
+
+// The bounds of the groups of a user, which are Azure's (parameter ttl of SignalR_AddUserToGroup in the data-plane REST API).
+const (
+	// MaxMembership is how long a membership lasts unless it is made anew.
+	MaxMembership = 365 * 24 * time.Hour
+	// MaxStandingGroups is how many memberships without a lifetime are kept; a further one takes the place of the oldest.
+	MaxStandingGroups = 100
+)
 
 // addToUser counts c among its user's clients, and returns the groups that it has to join for it.
 func (h *Hub) addToUser(c *Client) (groups []string) {
@@ -27,8 +44,8 @@ func (h *Hub) addToUser(c *Client) (groups []string) {
 	}
 	u.clients = append(u.clients, c)
 	now := time.Now()
-	for g, until := range u.groups {
-		if until.IsZero() || until.After(now) {
+	for g, m := range u.groups {
+		if m.Until.After(now) {
 			groups = append(groups, g)
 		}
 	}
@@ -83,11 +100,12 @@ func (h *Hub) userInto(into []*Client, id []byte) []*Client {
 	return into
 }
 
-// Forever is the lifetime of a user's membership that has no end.
+// Forever is the lifetime of a user's membership to which none is given. It lasts for MaxMembership, unless MaxStandingGroups later ones of the kind
+// replace it.
 const Forever time.Duration = -1
 
 // UserJoin puts all clients of a user into a group: those that are there and, for the given time, those that will come. A lifetime of 0 means
-// only those that are there.
+// only those that are there; one above MaxMembership is cut to that.
 func (h *Hub) UserJoin(id, name string, lifetime time.Duration) {
 	h.UserJoinThen(id, name, lifetime, nil)
 }
@@ -102,11 +120,11 @@ func (h *Hub) UserJoinThen(id, name string, lifetime time.Duration, done func(er
 		s.setLocked(id, u)
 	}
 	var clients []*Client
-	var until time.Time
+	var replaced []string
+	m := newMembership(lifetime)
 	if u != nil {
 		if lifetime != 0 {
-			until = untilOf(lifetime)
-			h.setUserGroupLocked(u, name, until)
+			replaced = h.setUserGroupLocked(u, name, m)
 		}
 		clients = slices.Clone(u.clients)
 	}
@@ -115,23 +133,27 @@ func (h *Hub) UserJoinThen(id, name string, lifetime time.Duration, done func(er
 		h.join(c, name, fromUser)
 	}
 	if k := h.registry.Keeper; k != nil && lifetime != 0 {
-		k.Keep(h.Name, id, name, until, done)
+		k.Keep(h.Name, id, name, m, done)
+		if len(replaced) > 0 {
+			k.Drop(h.Name, id, replaced, nil)
+		}
 	} else if done != nil {
 		done(nil)
 	}
 }
 
-// untilOf is the end of a membership that begins now; the zero time is never.
-func untilOf(lifetime time.Duration) time.Time {
-	if lifetime < 0 {
-		return time.Time{}
+// newMembership is one that begins now.
+func newMembership(lifetime time.Duration) Membership {
+	standing := lifetime < 0
+	if standing || lifetime > MaxMembership {
+		lifetime = MaxMembership
 	}
-	return time.Now().Add(lifetime)
+	return Membership{time.Now().Add(lifetime), standing}
 }
 
 // RestoreUserGroup takes a membership over that was kept. One that is over already is passed over.
-func (h *Hub) RestoreUserGroup(id, name string, until time.Time) {
-	if !until.IsZero() && !until.After(time.Now()) {
+func (h *Hub) RestoreUserGroup(id, name string, m Membership) {
+	if !m.Until.After(time.Now()) {
 		return
 	}
 	s := h.users.of(id)
@@ -141,7 +163,7 @@ func (h *Hub) RestoreUserGroup(id, name string, until time.Time) {
 		u = &user{}
 		s.setLocked(id, u)
 	}
-	h.setUserGroupLocked(u, name, until)
+	h.setUserGroupLocked(u, name, m)
 	clients := slices.Clone(u.clients)
 	s.mu.Unlock()
 	for _, c := range clients {
@@ -149,17 +171,44 @@ func (h *Hub) RestoreUserGroup(id, name string, until time.Time) {
 	}
 }
 
-func (h *Hub) setUserGroupLocked(u *user, name string, until time.Time) {
+// setUserGroupLocked notes a membership, and forgets the oldest standing ones that it leaves no room for. Clients that are there stay in the groups of
+// those: like an end of its own, it is about clients that will come.
+func (h *Hub) setUserGroupLocked(u *user, name string, m Membership) (replaced []string) {
 	if u.groups == nil {
-		u.groups = make(map[string]time.Time)
+		u.groups = make(map[string]Membership)
 	}
-	if old, there := u.groups[name]; there && !old.IsZero() {
-		h.timedUserGroups.Add(-1)
+	u.groups[name] = m
+	h.endsAt(m.Until)
+	if !m.Standing || len(u.groups) <= MaxStandingGroups {
+		return nil
 	}
-	if !until.IsZero() {
-		h.timedUserGroups.Add(1)
+	var standing []string
+	for g, m := range u.groups {
+		if m.Standing {
+			standing = append(standing, g)
+		}
 	}
-	u.groups[name] = until
+	if len(standing) <= MaxStandingGroups {
+		return nil
+	}
+	// All standing ones last equally long, so the oldest end first. Names decide between equal times, so that every node comes to the same.
+	slices.SortFunc(standing, func(a, b string) int {
+		if order := u.groups[a].Until.Compare(u.groups[b].Until); order != 0 {
+			return order
+		}
+		return strings.Compare(a, b)
+	})
+	for _, g := range standing {
+		if len(standing)-len(replaced) <= MaxStandingGroups {
+			break
+		}
+		if g == name {
+			continue
+		}
+		replaced = append(replaced, g)
+		delete(u.groups, g)
+	}
+	return replaced
 }
 
 // UserLeave takes a user out of a group, with the memberships that this made.
@@ -190,13 +239,10 @@ func (h *Hub) dropUserGroups(id string, which func(string) bool, done func(error
 		return
 	}
 	var dropped []string
-	for g, until := range u.groups {
+	for g := range u.groups {
 		if which(g) {
 			dropped = append(dropped, g)
 			delete(u.groups, g)
-			if !until.IsZero() {
-				h.timedUserGroups.Add(-1)
-			}
 		}
 	}
 	clients := slices.Clone(u.clients)
@@ -228,26 +274,40 @@ func (h *Hub) UserInGroup(id, name string) bool {
 		s.mu.Unlock()
 		return false
 	}
-	until, entry := u.groups[name]
-	entry = entry && (until.IsZero() || until.After(time.Now()))
+	m, entry := u.groups[name]
+	entry = entry && m.Until.After(time.Now())
 	clients := slices.Clone(u.clients)
 	s.mu.Unlock()
 	return entry || slices.ContainsFunc(clients, func(c *Client) bool { return slices.Contains(c.Groups(), name) })
 }
 
-// expireUserGroups ends the memberships whose time is over.
+// endsAt notes that a membership ends then; the caller holds the lock of its user.
+func (h *Hub) endsAt(until time.Time) {
+	at := until.Unix()
+	for {
+		first := h.firstUserGroupEnd.Load()
+		if first != 0 && first <= at || h.firstUserGroupEnd.CompareAndSwap(first, at) {
+			return
+		}
+	}
+}
+
+// expireUserGroups ends the memberships whose time is over. It looks at none before the first of them may be.
 func (h *Hub) expireUserGroups(now time.Time) {
-	if h.timedUserGroups.Load() == 0 {
+	if first := h.firstUserGroupEnd.Load(); first == 0 || now.Unix() < first {
 		return
 	}
+	h.firstUserGroupEnd.Store(0) // and who stays says when it ends
 	type end struct{ user, group string }
 	for i := range h.users {
 		s := &h.users[i]
 		var ends []end
 		s.mu.Lock()
 		for id, u := range s.m {
-			for g, until := range u.groups {
-				if !until.IsZero() && !until.After(now) {
+			for g, m := range u.groups {
+				if m.Until.After(now) {
+					h.endsAt(m.Until)
+				} else {
 					ends = append(ends, end{id, g})
 				}
 			}
@@ -268,13 +328,12 @@ func (h *Hub) endUserGroup(id, name string, now time.Time) {
 		s.mu.Unlock()
 		return
 	}
-	until, there := u.groups[name]
-	if !there || until.IsZero() || until.After(now) {
+	m, there := u.groups[name]
+	if !there || m.Until.After(now) {
 		s.mu.Unlock()
 		return
 	}
 	delete(u.groups, name)
-	h.timedUserGroups.Add(-1)
 	clients := slices.Clone(u.clients)
 	if len(clients) == 0 && len(u.groups) == 0 {
 		delete(s.m, id)

@@ -60,6 +60,16 @@ func (s *Service) tickServerless(now time.Time, b *message.Batch) {
 	}
 }
 
+// retime has all serverless clients live by changed times from now on; those who are there would else be looked at when the old ones say so.
+func (s *Service) retime(now time.Time) {
+	for _, c := range s.all() {
+		if l, ok := c.client.Link().(*serverlessLink); ok && l.sooner(now) {
+			s.serverless.wheel.add(l, now)
+			l.leaveWheelIfOver()
+		}
+	}
+}
+
 // attach gives the client who handles its messages: an app server, or in its place a link to the upstream.
 func (c *Session) attach(g *greeting) (hub.Link, error) {
 	mode := c.service.settings.Load().Mode

@@ -26,6 +26,12 @@ func (l *serverlessLink) event(category, name string, body []byte) serverlessEve
 	return e
 }
 
+// identity is the client as events about it name it.
+func (l *serverlessLink) identity() upstream.Client {
+	c := &l.session.client
+	return upstream.Client{Hub: l.session.hub.Name, ConnectionID: c.ID, UserID: c.UserID, HasUser: c.HasUser}
+}
+
 // notOfUser are the claims that are about the token (service-protocol §3.3).
 var notOfUser = map[string]bool{
 	"aud": true, "exp": true, "iat": true, "nbf": true, "iss": true, "actort": true, "acr": true, "azp": true, "c_hash": true, "jti": true,

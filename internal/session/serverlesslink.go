@@ -162,6 +162,9 @@ func (l *serverlessLink) greet(payload []byte) error {
 	l.accepted = true
 	l.pingAt = l.heard.Add(settings.KeepAlive)
 	due := l.pingAt
+	if l.service.Upstream != nil { // under the lock, so that no end comes before it
+		l.service.Upstream.ClientConnected(l.identity())
+	}
 	l.mu.Unlock()
 	l.reply(hubproto.AppendHandshakeResponse(nil, ""))
 	if !l.patient {
@@ -214,6 +217,9 @@ func (l *serverlessLink) end(errorText string) {
 		body = append(append([]byte(`{"type":11,"error":`), quoted...), '}')
 	}
 	l.queueLocked(l.event(upstream.CategoryConnections, upstream.EventDisconnected, body))
+	if l.service.Upstream != nil {
+		l.service.Upstream.ClientDisconnected(l.identity(), errorText)
+	}
 }
 
 // leaveWheelIfOver is called after the wheel was joined: the end may have come just before.
@@ -266,6 +272,19 @@ func (l *serverlessLink) check(now time.Time, b *message.Batch) (next time.Time,
 		next = silentAt
 	}
 	return next, true
+}
+
+// sooner lets no ping be later than the settings say. It is false for a client that is not looked after.
+func (l *serverlessLink) sooner(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.accepted || l.over || l.patient {
+		return false
+	}
+	if due := now.Add(l.service.settings.Load().KeepAlive); due.Before(l.pingAt) {
+		l.pingAt = due
+	}
+	return true
 }
 
 // Texts of completions for what cannot be done without an app server.

@@ -137,8 +137,12 @@ func New(o Options) *Service {
 func (s *Service) Configure(c Settings) {
 	c = c.withDefaults()
 	s.quotas.configure(c.Quotas)
-	if old := s.settings.Swap(&c); old.withDefaults().Mode != c.Mode {
+	old := s.settings.Swap(&c).withDefaults()
+	if old.Mode != c.Mode {
 		s.switchMode()
+	}
+	if old.KeepAlive != c.KeepAlive || old.ClientTimeout != c.ClientTimeout {
+		s.retime(time.Now())
 	}
 }
 

@@ -111,6 +111,8 @@ func (p Policy) withDefaults() Policy {
 type Options struct {
 	Logger *slog.Logger
 	Policy Policy
+	// Secrets say what references to secrets may name; the zero value means nothing.
+	Secrets resource.SecretRules
 	// Transport makes the requests; nil means one of the dispatcher's own, which keeps connections to endpoints open.
 	Transport http.RoundTripper
 }
@@ -119,21 +121,24 @@ type Options struct {
 type Dispatcher struct {
 	logger   *slog.Logger
 	policy   Policy
+	rules    resource.SecretRules
 	client   *http.Client
 	slots    chan struct{}
 	settings atomic.Pointer[settings]
 	warned   atomic.Int64 // Unix seconds of the last warning about an endpoint
+	events   publisher
 }
 
 // settings are what of an instance's configuration concerns its upstream, compiled.
 type settings struct {
 	templates []*template
 	keys      [][]byte
+	policy    Policy
 }
 
 // New makes a Dispatcher without templates; Configure gives it some.
 func New(o Options) *Dispatcher {
-	d := &Dispatcher{logger: o.Logger, policy: o.Policy.withDefaults()}
+	d := &Dispatcher{logger: o.Logger, policy: o.Policy.withDefaults(), rules: o.Secrets}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
 	}
@@ -149,20 +154,29 @@ func New(o Options) *Dispatcher {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	d.slots = make(chan struct{}, d.policy.Concurrent)
-	d.settings.Store(&settings{})
+	d.settings.Store(&settings{policy: d.policy})
+	d.events.start(d)
 	return d
 }
 
-// Configure takes the templates and the keys of an instance. On an error, which names the template, the old ones stay. Events that are under
-// way are not affected.
+// Configure takes what of an instance concerns its upstream: templates, keys, credentials, how requests are made, and where events about clients go.
+// On an error, which names the field, all stays as it was. Events that are under way are not affected.
 func (d *Dispatcher) Configure(r *resource.SignalR) error {
-	s := &settings{}
+	s := &settings{policy: d.policy.with(r.UpstreamRequests)}
+	found := &secrets{rules: d.rules, logger: d.logger}
 	for i, t := range r.Upstream {
-		compiled, err := compile(t)
+		compiled, err := compile(t, found)
+		if err == nil {
+			compiled.credential, err = newCredential(d.client, r, t.Auth, found)
+		}
 		if err != nil {
 			return resource.Invalidf(r.ID, fmt.Sprintf("upstream[%d]", i), "%v", err)
 		}
 		s.templates = append(s.templates, compiled)
+	}
+	events, err := d.events.compile(r, found)
+	if err != nil {
+		return resource.Invalidf(r.ID, "events", "%v", err)
 	}
 	for _, key := range []string{r.PrimaryKey, r.SecondaryKey} {
 		if key != "" {
@@ -170,14 +184,34 @@ func (d *Dispatcher) Configure(r *resource.SignalR) error {
 		}
 	}
 	d.settings.Store(s)
+	d.events.settings.Store(events)
 	return nil
+}
+
+// with is the policy that an instance asks for.
+func (p Policy) with(r resource.UpstreamRequests) Policy {
+	set := func(d *time.Duration, n int, unit time.Duration) {
+		if n > 0 {
+			*d = time.Duration(n) * unit
+		}
+	}
+	set(&p.Timeout, r.TimeoutSeconds, time.Second)
+	set(&p.Delay, r.RetryDelayMilliseconds, time.Millisecond)
+	set(&p.MaxDelay, r.MaxRetryDelayMilliseconds, time.Millisecond)
+	if r.MaxAttempts > 0 {
+		p.Attempts = r.MaxAttempts
+	}
+	return p
 }
 
 // Configured reports whether there is any template.
 func (d *Dispatcher) Configured() bool { return len(d.settings.Load().templates) > 0 }
 
-// Close gives the connections back that wait for a next event.
-func (d *Dispatcher) Close() { d.client.CloseIdleConnections() }
+// Close waits up to 5 s until events about clients have gone out, and gives the connections back that wait for a next event.
+func (d *Dispatcher) Close() {
+	d.events.close()
+	d.client.CloseIdleConnections()
+}
 
 // Dispatch sends an event to the first template that matches it, and waits for the answer. It tries again as the policy says.
 func (d *Dispatcher) Dispatch(ctx context.Context, e *Event) (*Response, error) {
@@ -186,21 +220,17 @@ func (d *Dispatcher) Dispatch(ctx context.Context, e *Event) (*Response, error) 
 	if t == nil {
 		return nil, ErrNoTemplate
 	}
-	target, err := t.url(e)
-	if err != nil {
-		return nil, err
-	}
 	header := s.header(e)
-	delay := d.policy.Delay
+	delay := min(s.policy.Delay, s.policy.MaxDelay)
 	for attempt := 1; ; attempt++ {
-		response, err := d.post(ctx, target, header, e.Body)
+		response, err := d.try(ctx, s, t, e, header)
 		switch {
 		case err == nil && !response.OK():
 			d.warn(ctx, "an upstream endpoint refused an event", e, slog.Int("status", response.Status))
 		case err != nil && !errors.Is(err, context.Canceled):
 			d.warn(ctx, "an upstream endpoint gave no response", e, slog.Any("reason", err))
 		}
-		if attempt == d.policy.Attempts || ctx.Err() != nil || !again(response, err) {
+		if attempt >= s.policy.Attempts || ctx.Err() != nil || !again(response, err) {
 			return response, err
 		}
 		pause := time.NewTimer(jitter(delay))
@@ -210,14 +240,14 @@ func (d *Dispatcher) Dispatch(ctx context.Context, e *Event) (*Response, error) 
 			pause.Stop()
 			return response, err
 		}
-		delay = min(2*delay, d.policy.MaxDelay)
+		delay = min(2*delay, s.policy.MaxDelay)
 	}
 }
 
 // again reports whether another attempt may come to something else, without an endpoint acting twice on an event that it has answered.
 func again(r *Response, err error) bool {
 	if err != nil {
-		return !errors.Is(err, ErrTooLarge)
+		return !errors.Is(err, ErrTooLarge) && !errors.Is(err, errDots)
 	}
 	switch r.Status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -231,16 +261,28 @@ func jitter(d time.Duration) time.Duration {
 	return d*4/5 + time.Duration(rand.Int64N(int64(d)*2/5+1))
 }
 
-// post makes one request.
-func (d *Dispatcher) post(ctx context.Context, target string, header http.Header, body []byte) (*Response, error) {
+// try sends an event once. It waits for its turn first.
+func (d *Dispatcher) try(ctx context.Context, s *settings, t *template, e *Event, header http.Header) (*Response, error) {
+	target, err := t.url(e)
+	if err != nil {
+		return nil, err
+	}
 	select {
 	case d.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	defer func() { <-d.slots }()
-	ctx, cancel := context.WithTimeout(ctx, d.policy.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.policy.Timeout)
 	defer cancel()
+	if err := t.credential.authorize(ctx, header); err != nil {
+		return nil, err
+	}
+	return d.post(ctx, target, header, e.Body)
+}
+
+// post makes one request.
+func (d *Dispatcher) post(ctx context.Context, target string, header http.Header, body []byte) (*Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the upstream's URL cannot be used") // the error would repeat the URL, which may hold a key

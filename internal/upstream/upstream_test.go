@@ -86,7 +86,7 @@ func TestBadTemplates(t *testing.T) {
 		{resource.UpstreamTemplate{URLTemplate: "http://{event}.x/"}, "urlTemplate: {event} must not be part of the host: clients choose it"},
 		{resource.UpstreamTemplate{URLTemplate: "http://{event}@x/"}, "urlTemplate: {event} must not be part of the host: clients choose it"},
 		{resource.UpstreamTemplate{URLTemplate: "http://x/#f"}, "urlTemplate: must not have a fragment"},
-		{resource.UpstreamTemplate{URLTemplate: "http://x/?code={@Microsoft.KeyVault(SecretUri=https://v)}"}, "urlTemplate: a Key Vault reference cannot be resolved here; write its value into the URL"},
+		{resource.UpstreamTemplate{URLTemplate: "http://x/?code={@Microsoft.KeyVault(SecretUri=https://v)}"}, "urlTemplate: a Key Vault reference cannot be resolved here; put the secret into a file or an environment variable and refer to it as {@file(/run/secrets/NAME)} or {@env(NAME)}"},
 		{resource.UpstreamTemplate{HubPattern: "a,,b", URLTemplate: "http://x"}, `hubPattern: the list "a,,b" has an empty name`},
 		{resource.UpstreamTemplate{EventPattern: "a,*", URLTemplate: "http://x"}, `eventPattern: the list "a,*" holds *, which stands alone or not at all`},
 		{resource.UpstreamTemplate{CategoryPattern: "message", URLTemplate: "http://x"}, `categoryPattern: there is no category "message"; use connections, messages or *`},
@@ -96,8 +96,9 @@ func TestBadTemplates(t *testing.T) {
 			t.Errorf("%+v: %v, want %s", c.template, err, c.want)
 		}
 	}
-	if e := (&Event{}); len(d.settings.Load().templates) != 1 || expand(d.settings.Load().match(e).parts, e) != "http://good/" {
-		t.Error("a bad configuration replaced the good one")
+	e := &Event{}
+	if target, err := d.settings.Load().match(e).url(e); len(d.settings.Load().templates) != 1 || err != nil || target != "http://good/" {
+		t.Errorf("a bad configuration replaced the good one: %q %v", target, err)
 	}
 }
 
@@ -276,8 +277,9 @@ func TestConfigurationChangesUnderLoad(t *testing.T) {
 func FuzzTemplate(f *testing.F) {
 	f.Add("http://x/{hub}/{event}", "chat", "m")
 	f.Add("https://{hub}.x:9/?e={event}", "a,b", "..//@")
+	f.Add("https://x/?code={@file(/run/secrets/code)}&{@env(CODE)}", "", "")
 	f.Fuzz(func(t *testing.T, text, hub, event string) {
-		c, err := compile(resource.UpstreamTemplate{URLTemplate: text, HubPattern: hub})
+		c, err := compile(resource.UpstreamTemplate{URLTemplate: text, HubPattern: hub}, &secrets{logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return
 		}
@@ -290,9 +292,52 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		other, err := http.NewRequest(http.MethodPost, expand(c.parts, &Event{Hub: "h", Category: CategoryMessages, Name: "m"}), nil)
+		plain, err := c.url(&Event{Hub: "h", Category: CategoryMessages, Name: "m"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := http.NewRequest(http.MethodPost, plain, nil)
 		if err != nil || other.URL.Host != r.URL.Host {
 			t.Fatalf("%q with %q goes to %q, not to %q", text, event, r.URL.Host, other.URL.Host)
+		}
+	})
+}
+
+// TestRequestsAsTheInstanceSays is row 53 of the feature table: time-out, attempts and pauses are settings of the instance, and change with it.
+func TestRequestsAsTheInstanceSays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sent []time.Time
+		d := New(Options{Transport: answering(func(r *http.Request) (*http.Response, error) {
+			sent = append(sent, time.Now())
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})})
+		defer d.Close()
+		r := instance(resource.UpstreamTemplate{URLTemplate: "http://x/"})
+		r.UpstreamRequests = resource.UpstreamRequests{TimeoutSeconds: 2, MaxAttempts: 4, RetryDelayMilliseconds: 1000, MaxRetryDelayMilliseconds: 1500}
+		if err := d.Configure(r); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Dispatch(t.Context(), &Event{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if len(sent) != 4 {
+			t.Fatalf("sent %d times", len(sent))
+		}
+		for i, pause := range []time.Duration{time.Second, 1500 * time.Millisecond, 1500 * time.Millisecond} {
+			if gap := sent[i+1].Sub(sent[i]) - 2*time.Second; gap < pause*4/5 || gap > pause*6/5 {
+				t.Errorf("pause %d is %v, want %v and a fifth less or more", i, gap, pause)
+			}
+		}
+		r.UpstreamRequests = resource.UpstreamRequests{}
+		if err := d.Configure(r); err != nil {
+			t.Fatal(err)
+		}
+		sent = nil
+		start := time.Now()
+		if _, err := d.Dispatch(t.Context(), &Event{}); err == nil || len(sent) != 1 || time.Since(start) != 30*time.Second {
+			t.Errorf("by default: %d requests in %v, %v", len(sent), time.Since(start), err)
 		}
 	})
 }
