@@ -464,6 +464,7 @@ func (c *clientConnection) tick(now time.Time) {
 	}
 	c.mu.Lock()
 	if c.pinged && c.ending == nil && !c.draining && c.active == 0 && now.Sub(c.lastReceived) >= c.hub.options.ClientTimeout {
+		//lint:ignore ST1005 it is ASP.NET Core's text, which clients show.
 		c.stopLocked(c.failure(errors.New(textClientTimeout)))
 		c.mu.Unlock()
 		return

@@ -89,6 +89,7 @@ func TestServerConnectionRequest(t *testing.T) {
 		if q := r.url.Query(); q.Get("hub") != "app1_test" || q.Get("cid") == "" || q.Has("target") {
 			t.Errorf("query %v", q)
 		}
+		//lint:ignore SA1008 the header map of this stand-in keeps names as they were sent.
 		if got := strings.Join(r.header["X-ASRS-Server-Id"], ""); got != b.app.ServerID() || got == "" {
 			t.Errorf("server id %q", got)
 		}

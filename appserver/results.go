@@ -86,6 +86,7 @@ func (t *resultTable) completeRemote(m *svcproto.ClientCompletion) {
 		a.message, err = a.protocol.Parse(body)
 	}
 	if err == nil && a.message.Type != hubproto.Completion {
+		//lint:ignore ST1005 it is ASP.NET Core's text, which clients show.
 		err = fmt.Errorf(textUnexpectedMessage, a.message.Type)
 	}
 	if err != nil {
@@ -124,17 +125,25 @@ func (t *resultTable) failAll(match func(*pendingResult) bool, err error) {
 	}
 }
 
+// checkResult refuses what no result can be decoded into.
+func checkResult(result any) error {
+	if result == nil {
+		return nil
+	}
+	if into := reflect.ValueOf(result); into.Kind() != reflect.Pointer || into.IsNil() {
+		return fmt.Errorf("the result must be a pointer that is not nil, not %T", result)
+	}
+	return nil
+}
+
 // invokeClient asks one client and waits for its answer, which is decoded into what result points to.
 func (h *Hub) invokeClient(ctx context.Context, connectionID string, result any, target string, args []any) error {
 	caller := hubContextOf(ctx)
 	if caller != nil && caller.connecting {
 		return errInOnConnected
 	}
-	var into reflect.Value
-	if result != nil {
-		if into = reflect.ValueOf(result); into.Kind() != reflect.Pointer || into.IsNil() {
-			return fmt.Errorf("the result must be a pointer that is not nil, not %T", result)
-		}
+	if err := checkResult(result); err != nil {
+		return err
 	}
 	client := h.client(connectionID)
 	link, err := h.linkFor(ctx, client, connectionID)
@@ -163,7 +172,7 @@ func (h *Hub) invokeClient(ctx context.Context, connectionID string, result any,
 		case !a.message.HasResult || result == nil:
 			return nil
 		}
-		if err := h.app.decode(a.protocol, a.message.Result, into); err != nil {
+		if err := h.app.decode(a.protocol, a.message.Result, reflect.ValueOf(result)); err != nil {
 			return fmt.Errorf("result of the client: %w", err)
 		}
 		return nil

@@ -232,7 +232,6 @@ type (
 		place
 		result     *typeSyntax // nil for void
 		name       string
-		generics   []string
 		parameters []lambdaParameter
 		block      *blockStatement
 		body       node

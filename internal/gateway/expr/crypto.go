@@ -195,6 +195,7 @@ func (b *library) rsa() {
 		if p := a[2].(*padding); p.name == "Oaep" {
 			out, err = rsa.EncryptOAEP(hashes[p.hash](), rand.Reader, a[0].(*rsaValue).public, bytesOf(a[1], "data"), nil)
 		} else {
+			//lint:ignore SA1019 policies that were written for Azure name this padding themselves.
 			out, err = rsa.EncryptPKCS1v15(rand.Reader, a[0].(*rsaValue).public, bytesOf(a[1], "data"))
 		}
 		if err != nil {
@@ -209,6 +210,7 @@ func (b *library) rsa() {
 		if p := a[2].(*padding); p.name == "Oaep" {
 			out, err = rsa.DecryptOAEP(hashes[p.hash](), nil, private(a[0]), bytesOf(a[1], "data"), nil)
 		} else {
+			//lint:ignore SA1019 policies that were written for Azure name this padding themselves.
 			out, err = rsa.DecryptPKCS1v15(nil, private(a[0]), bytesOf(a[1], "data"))
 		}
 		if err != nil {

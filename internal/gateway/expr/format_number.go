@@ -163,13 +163,10 @@ func digitsOf(v Value) digits {
 		f, _ := floatValue(v)
 		d.binary = true
 		d.negative = math.Signbit(f)
-		s := strconv.FormatFloat(math.Abs(f), 'e', -1, 64)
+		// The exact value, for precision beyond the shortest text.
+		s := new(big.Float).SetFloat64(math.Abs(f)).Text('e', 800)
 		if x, ok := v.(float32); ok {
 			s = strconv.FormatFloat(math.Abs(float64(x)), 'e', -1, 32)
-		} else {
-			// The exact value, for precision beyond the shortest text.
-			exact := new(big.Float).SetFloat64(math.Abs(f)).Text('e', 800)
-			s = exact
 		}
 		mantissa, exponent, _ := strings.Cut(s, "e")
 		e, _ := strconv.Atoi(exponent)

@@ -216,8 +216,13 @@ func TestTakeAllocatesNothing(t *testing.T) {
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	var c Concurrency
-	if !c.Acquire("a", 2) || !c.Acquire("a", 2) || c.Acquire("a", 2) || !c.Acquire("b", 1) {
-		t.Fatal("two places of a and one of b")
+	for i, want := range []bool{true, true, false} {
+		if got := c.Acquire("a", 2); got != want {
+			t.Fatalf("place %d of two is given: %v", i+1, got)
+		}
+	}
+	if !c.Acquire("b", 1) {
+		t.Fatal("the place of another key is not given")
 	}
 	c.Release("a")
 	if !c.Acquire("a", 2) {

@@ -95,7 +95,6 @@ type rateLimit struct {
 type nestedLimit struct {
 	id, name   string
 	operation  bool
-	within     *nestedLimit // the API of an operation
 	calls      int64
 	bandwidth  int64 // bytes; quotas only
 	key        limit.Key

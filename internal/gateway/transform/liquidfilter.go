@@ -180,7 +180,7 @@ func dividedBy(a, b any) (any, error) {
 
 func modulo(a, b any) (any, error) {
 	if y, _ := floatOf(b); y == 0 {
-		return nil, errors.New("Modulo: the divisor is zero")
+		return nil, errors.New("modulo: the divisor is zero")
 	}
 	return numeric(a, b, math.Mod), nil
 }
