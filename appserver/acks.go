@@ -1,6 +1,7 @@
 package appserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type ackTable struct {
 type ackResult struct {
 	status  svcproto.AckStatus
 	message string
+	payload []byte // nil for none
 }
 
 // resolve hands an Ack to whoever waits for it.
@@ -32,12 +34,12 @@ func (t *ackTable) resolve(m *svcproto.Ack) {
 	delete(t.waiting, m.AckID)
 	t.mu.Unlock()
 	if result != nil {
-		result <- ackResult{m.Status, m.Message}
+		result <- ackResult{m.Status, m.Message, bytes.Clone(m.Payload)}
 	}
 }
 
-// request sends what message makes of an ack id on link and waits for the answer: true for Ok, false for NotFound.
-func (t *ackTable) request(ctx context.Context, link *serverConnection, message func(ackID int64) svcproto.Message) (bool, error) {
+// request sends what message makes of an ack id on link and waits for the answer, whose status is Ok or NotFound.
+func (t *ackTable) request(ctx context.Context, link *serverConnection, message func(ackID int64) svcproto.Message) (ackResult, error) {
 	result := make(chan ackResult, 1)
 	t.mu.Lock()
 	t.last++
@@ -56,27 +58,25 @@ func (t *ackTable) request(ctx context.Context, link *serverConnection, message 
 		t.mu.Unlock()
 	}()
 	if err := link.write(ctx, message(id)); err != nil {
-		return false, err
+		return ackResult{}, err
 	}
 	timeout := time.NewTimer(ackTimeout)
 	defer timeout.Stop()
 	select {
 	case r := <-result:
 		switch r.status {
-		case svcproto.AckOK:
-			return true, nil
-		case svcproto.AckNotFound:
-			return false, nil
+		case svcproto.AckOK, svcproto.AckNotFound:
+			return r, nil
 		case svcproto.AckTimeout, svcproto.AckInternalServerError:
-			return false, fmt.Errorf("%w: the service answered %v", ErrAckTimeout, r.status)
+			return ackResult{}, fmt.Errorf("%w: the service answered %v", ErrAckTimeout, r.status)
 		}
-		return false, fmt.Errorf("the service refused the request: %v %s", r.status, r.message)
+		return ackResult{}, fmt.Errorf("the service refused the request: %v %s", r.status, r.message)
 	case <-link.done:
-		return false, ErrNotConnected
+		return ackResult{}, ErrNotConnected
 	case <-timeout.C:
-		return false, ErrAckTimeout
+		return ackResult{}, ErrAckTimeout
 	case <-ctx.Done():
-		return false, context.Cause(ctx)
+		return ackResult{}, context.Cause(ctx)
 	}
 }
 

@@ -122,8 +122,8 @@ func (a *App) ServerID() string { return a.serverID }
 // Handle adds a hub: its name as clients' tokens and the service have it, and the value whose methods clients may invoke
 // (see the package documentation). One value serves all clients at once. Handle must be called before Run.
 func (a *App) Handle(name string, hub any, options HubOptions) (*Hub, error) {
-	if !hubPattern.MatchString(name) {
-		return nil, fmt.Errorf("the hub name %q should be a letter and then up to 127 letters, digits or any of _ ` , . [ ]", name)
+	if err := checkHubName(name); err != nil {
+		return nil, err
 	}
 	methods, err := methodsOf(hub)
 	if err != nil {
@@ -145,6 +145,13 @@ func (a *App) Handle(name string, hub any, options HubOptions) (*Hub, error) {
 	}
 	a.hubs = append(a.hubs, h)
 	return h, nil
+}
+
+func checkHubName(name string) error {
+	if !hubPattern.MatchString(name) {
+		return fmt.Errorf("the hub name %q should be a letter and then up to 127 letters, digits or any of _ ` , . [ ]", name)
+	}
+	return nil
 }
 
 // Run connects the hubs and serves their clients until ctx is done, then shuts down as Options.ShutdownMode says. A service
@@ -187,7 +194,12 @@ func (a *App) WaitConnected(ctx context.Context) error {
 
 // sign makes a token for an audience.
 func (a *App) sign(audience string, claims []auth.Claim) (string, error) {
-	claims = append(claims, auth.Lifetime(time.Now(), a.options.TokenLifetime)...)
+	return a.signFor(audience, claims, time.Now(), a.options.TokenLifetime)
+}
+
+// signFor makes a token for an audience that is valid from now for a lifetime.
+func (a *App) signFor(audience string, claims []auth.Claim, now time.Time, lifetime time.Duration) (string, error) {
+	claims = append(claims, auth.Lifetime(now, lifetime)...)
 	claims = append(claims, auth.Claim{Type: "iss", Value: "azure-signalr"}, auth.Claim{Type: "aud", Value: audience})
 	return auth.Sign(a.connection.accessKey, a.options.TokenAlgorithm, claims...)
 }
@@ -210,6 +222,14 @@ func (a *App) decode(protocol hubproto.Protocol, raw hubproto.RawValue, target r
 		return decodeJSON(raw, target.Interface())
 	}
 	return a.msgpack.decode(raw, target)
+}
+
+// wireName is the name that a hub has at the service: in lower case, behind the application's name.
+func (a *App) wireName(hub string) string {
+	if a.options.ApplicationName != "" {
+		hub = a.options.ApplicationName + "_" + hub
+	}
+	return strings.ToLower(hub)
 }
 
 // setDefault gives a zero value its default.

@@ -45,6 +45,7 @@ type clientConnection struct {
 
 	mu           sync.Mutex
 	incoming     []byte // what came and drain has not taken yet
+	resumes      []int  // places in incoming where the client came back with a new transport
 	draining     bool   // the goroutine of drain runs
 	ending       *ending
 	drainTimer   *time.Timer // bounds the reading of a client that has gone
@@ -118,6 +119,16 @@ func (c *clientConnection) feed(data []byte) {
 	c.wakeLocked()
 }
 
+// resumed notes that the client came back by stateful reconnect: a message that had come in part is sent again, whole.
+func (c *clientConnection) resumed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.resumes); c.ending == nil && (n == 0 || c.resumes[n-1] != len(c.incoming)) {
+		c.resumes = append(c.resumes, len(c.incoming))
+		c.wakeLocked()
+	}
+}
+
 func (c *clientConnection) wakeLocked() {
 	if !c.draining {
 		c.draining = true
@@ -146,7 +157,7 @@ func (c *clientConnection) stopLocked(e ending) {
 	}
 	c.ending = &e
 	if e.discardInput {
-		c.incoming = nil
+		c.incoming, c.resumes = nil, nil
 		c.cancel(e.cause)
 	} else {
 		c.drainTimer = time.AfterFunc(drainTimeout, func() { c.cancel(context.DeadlineExceeded) })
@@ -190,15 +201,27 @@ func (c *clientConnection) drain() {
 			c.finish(e) // draining stays set: nothing is read any more.
 			return
 		}
-		if len(c.incoming) == 0 {
+		if len(c.incoming) == 0 && len(c.resumes) == 0 {
 			c.draining = false
 			c.mu.Unlock()
 			return
 		}
-		data := c.incoming
-		c.incoming = nil
+		data, resumes := c.incoming, c.resumes
+		c.incoming, c.resumes = nil, nil
 		c.mu.Unlock()
-		c.consume(data)
+		for i, place := range resumes {
+			if i > 0 {
+				place -= resumes[i-1]
+			}
+			c.consume(data[:place:place])
+			c.buffer, data = nil, data[place:]
+			if c.stopping() {
+				break
+			}
+		}
+		if len(resumes) == 0 || !c.stopping() {
+			c.consume(data)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"iter"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -186,6 +187,43 @@ func TestLargeMessageEndsTheClient(t *testing.T) {
 			})
 		})
 	}
+}
+
+type resumeHub struct{}
+
+func (resumeHub) Number(n int) int { return n }
+
+// Hold reads its upload a little late.
+func (resumeHub) Hold(numbers iter.Seq2[int, error]) {
+	time.Sleep(time.Second / 2)
+	for range numbers {
+	}
+}
+
+// A client that comes back by stateful reconnect sends again what had come in part.
+func TestPartOfAMessageIsDroppedWhenTheClientResumes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, resumeHub{}, HubOptions{}, Options{})
+		c := b.json("c")
+		resume := func() { b.link(0).write(&svcproto.ConnectionReconnect{ConnectionID: "c"}) }
+		c.send(`{"type":1,"target":"Number","invocationId":"1","argum`)
+		resume()
+		resume()
+		c.send(`{"type":1,"target":"Number","invocationId":"2","arguments":[7]}` + "\x1e" + `{"type":1,"tar`)
+		b.link(0).write(&svcproto.ConnectionReconnect{ConnectionID: "another"})
+		c.send(`get":"Number","invocationId":"3","arguments":[8]}` + "\x1e")
+		c.want(`{"type":3,"invocationId":"2","result":7}`, `{"type":3,"invocationId":"3","result":8}`)
+		// All of it is there before the first is read: the hub is busy.
+		c.send(`{"type":1,"target":"Hold","arguments":[],"streamIds":["1"]}` + "\x1e" + strings.Repeat(`{"type":2,"invocationId":"1","item":1}`+"\x1e", 12))
+		c.send(`{"type":3,"invocationId":"1"}` + "\x1e" + `{"type":1,"target":"Number","invocationId":"4","argum`)
+		resume()
+		c.send(`{"type":1,"target":"Number","invocationId":"5","arguments":[9]}` + "\x1e" + `{"ty`)
+		resume()
+		c.send(`{"type":1,"target":"Number","invocationId":"6","arguments":[10]}` + "\x1e")
+		time.Sleep(time.Second)
+		c.want(`{"type":3,"invocationId":"5","result":9}`, `{"type":3,"invocationId":"6","result":10}`)
+	})
 }
 
 func TestClientThatSendsTooFastIsEnded(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // HubClients addresses clients of a hub, from inside of a hub method and from anywhere else. Addressing sends nothing and
 // cannot fail; clients, groups and users that do not exist get nothing.
 type HubClients struct {
-	hub *Hub
+	sender sender
 }
 
 // HubCallerClients is HubClients as seen by the client that calls.
@@ -22,9 +22,9 @@ type HubCallerClients struct {
 
 // ClientProxy stands for a set of clients.
 type ClientProxy struct {
-	hub *Hub
-	key string // sends with one key keep their order
-	to  func(payloads []svcproto.Payload) svcproto.Message
+	sender sender
+	key    string // sends with one key keep their order
+	to     func(payloads []svcproto.Payload) svcproto.Message
 }
 
 // SingleClientProxy stands for one client, which can be asked for a result.
@@ -37,15 +37,11 @@ type SingleClientProxy struct {
 // waits only while more is sent than the service takes. Sends from one hub method keep their order, as do sends to one
 // group, user or connection.
 func (p ClientProxy) Send(ctx context.Context, target string, args ...any) error {
-	payloads, err := p.hub.payloads(&hubproto.Message{Type: hubproto.Invocation, Target: target}, args)
+	payloads, err := p.sender.payloads(&hubproto.Message{Type: hubproto.Invocation, Target: target}, args)
 	if err != nil {
 		return err
 	}
-	link, err := p.hub.linkFor(ctx, nil, p.key)
-	if err != nil {
-		return err
-	}
-	return link.write(ctx, p.to(payloads))
+	return p.sender.send(ctx, p.key, p.to(payloads))
 }
 
 // Invoke invokes a method of the client, waits for its answer and decodes it into what result points to; nil for no
@@ -53,7 +49,7 @@ func (p ClientProxy) Send(ctx context.Context, target string, args ...any) error
 // a *HubError with the words of the service, means that it is not there. It is refused in OnConnected, where nothing is
 // read from the client yet.
 func (p SingleClientProxy) Invoke(ctx context.Context, result any, target string, args ...any) error {
-	return p.hub.invokeClient(ctx, p.connectionID, result, target, args)
+	return p.sender.invokeClient(ctx, p.connectionID, result, target, args)
 }
 
 // All are all clients of the hub.
@@ -61,7 +57,7 @@ func (c HubClients) All() ClientProxy { return c.AllExcept() }
 
 // AllExcept are all clients but those with the given connection ids.
 func (c HubClients) AllExcept(connectionIDs ...string) ClientProxy {
-	return ClientProxy{c.hub, "", func(payloads []svcproto.Payload) svcproto.Message {
+	return ClientProxy{c.sender, "", func(payloads []svcproto.Payload) svcproto.Message {
 		return &svcproto.BroadcastData{ExcludedConnectionIDs: byteSlices(connectionIDs), Payloads: payloads}
 	}}
 }
@@ -73,7 +69,7 @@ func (c HubClients) Client(connectionID string) SingleClientProxy {
 
 // Clients are the clients with the given connection ids.
 func (c HubClients) Clients(connectionIDs ...string) ClientProxy {
-	return ClientProxy{c.hub, first(connectionIDs), func(payloads []svcproto.Payload) svcproto.Message {
+	return ClientProxy{c.sender, first(connectionIDs), func(payloads []svcproto.Payload) svcproto.Message {
 		return &svcproto.MultiConnectionData{ConnectionIDs: byteSlices(connectionIDs), Payloads: payloads}
 	}}
 }
@@ -83,28 +79,28 @@ func (c HubClients) Group(group string) ClientProxy { return c.GroupExcept(group
 
 // GroupExcept are the members of a group but those with the given connection ids.
 func (c HubClients) GroupExcept(group string, connectionIDs ...string) ClientProxy {
-	return ClientProxy{c.hub, group, func(payloads []svcproto.Payload) svcproto.Message {
+	return ClientProxy{c.sender, group, func(payloads []svcproto.Payload) svcproto.Message {
 		return &svcproto.GroupBroadcastData{Group: []byte(group), ExcludedConnectionIDs: byteSlices(connectionIDs), Payloads: payloads}
 	}}
 }
 
 // Groups are the members of several groups. A client in two of them gets two copies.
 func (c HubClients) Groups(groups ...string) ClientProxy {
-	return ClientProxy{c.hub, first(groups), func(payloads []svcproto.Payload) svcproto.Message {
+	return ClientProxy{c.sender, first(groups), func(payloads []svcproto.Payload) svcproto.Message {
 		return &svcproto.MultiGroupBroadcastData{Groups: byteSlices(groups), Payloads: payloads}
 	}}
 }
 
 // User are the connections of a user.
 func (c HubClients) User(userID string) ClientProxy {
-	return ClientProxy{c.hub, userID, func(payloads []svcproto.Payload) svcproto.Message {
+	return ClientProxy{c.sender, userID, func(payloads []svcproto.Payload) svcproto.Message {
 		return &svcproto.UserData{UserID: []byte(userID), Payloads: payloads}
 	}}
 }
 
 // Users are the connections of several users.
 func (c HubClients) Users(userIDs ...string) ClientProxy {
-	return ClientProxy{c.hub, first(userIDs), func(payloads []svcproto.Payload) svcproto.Message {
+	return ClientProxy{c.sender, first(userIDs), func(payloads []svcproto.Payload) svcproto.Message {
 		return &svcproto.MultiUserData{UserIDs: byteSlices(userIDs), Payloads: payloads}
 	}}
 }
@@ -121,12 +117,12 @@ func (c HubCallerClients) OthersInGroup(group string) ClientProxy {
 }
 
 // payloads encodes an invocation once for each hub protocol; the service gives each client its own.
-func (h *Hub) payloads(m *hubproto.Message, args []any) ([]svcproto.Payload, error) {
+func (a *App) payloads(m *hubproto.Message, args []any) ([]svcproto.Payload, error) {
 	payloads := make([]svcproto.Payload, 0, 2)
 	for _, protocol := range []hubproto.Protocol{hubproto.JSON, hubproto.MessagePack} {
 		m.Arguments = make([]hubproto.RawValue, len(args))
 		for i, arg := range args {
-			raw, err := h.app.encode(protocol, arg)
+			raw, err := a.encode(protocol, arg)
 			if err != nil {
 				return nil, fmt.Errorf("argument %d of %s as %v: %w", i, m.Target, protocol, err)
 			}

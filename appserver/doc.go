@@ -26,4 +26,9 @@
 // to case and []byte as base64. MessagePack writes structs as maps from the name in a `msgpack` tag, or else the Go field's
 // name, which is what .NET hubs write and their clients expect; reading ignores case, and a time.Time is the timestamp
 // extension.
+//
+// # Management
+//
+// What only sends, changes groups, closes connections or lets clients in is no app server: a ServiceManager does that from
+// anywhere, with REST requests or over connections of its own. A Hub and a ServiceHub address clients in the same way.
 package appserver

@@ -10,7 +10,7 @@ import (
 // Groups changes who is in the groups of a hub. Names are compared with case and have 1 to 1024 characters. Each call
 // returns when the service has confirmed the change. A connection leaves its groups when it ends.
 type Groups struct {
-	hub *Hub
+	sender sender
 }
 
 // Add puts a client into a group; ErrNotFound when there is no such client. To be in it already is no error.
@@ -18,7 +18,7 @@ func (g Groups) Add(ctx context.Context, connectionID, group string) error {
 	if group == "" {
 		return errEmptyName
 	}
-	return found(g.hub.request(ctx, connectionID, func(ackID int64) svcproto.Message {
+	return found(g.sender.request(ctx, connectionID, func(ackID int64) svcproto.Message {
 		return &svcproto.JoinGroupWithAck{ConnectionID: connectionID, Group: group, AckID: ackID}
 	}))
 }
@@ -37,14 +37,14 @@ func (g Groups) RemoveFromAll(ctx context.Context, connectionID string) error {
 }
 
 func (g Groups) leave(ctx context.Context, connectionID string, group svcproto.OptionalString) error {
-	return found(g.hub.request(ctx, connectionID, func(ackID int64) svcproto.Message {
+	return found(g.sender.request(ctx, connectionID, func(ackID int64) svcproto.Message {
 		return &svcproto.LeaveGroupWithAck{ConnectionID: connectionID, Group: group, AckID: ackID}
 	}))
 }
 
 // Exists reports whether a group has at least one client.
 func (g Groups) Exists(ctx context.Context, group string) (bool, error) {
-	return g.hub.request(ctx, group, func(ackID int64) svcproto.Message {
+	return g.sender.request(ctx, group, func(ackID int64) svcproto.Message {
 		return &svcproto.CheckGroupExistenceWithAck{Group: group, AckID: ackID}
 	})
 }
@@ -52,7 +52,7 @@ func (g Groups) Exists(ctx context.Context, group string) (bool, error) {
 // UserGroups changes which users are in the groups of a hub: with all their connections, those that they open later
 // included.
 type UserGroups struct {
-	hub *Hub
+	sender sender
 }
 
 // Add puts a user into a group until it is taken out.
@@ -69,7 +69,7 @@ func (g UserGroups) add(ctx context.Context, userID, group string, ttl svcproto.
 	if userID == "" || group == "" {
 		return errEmptyName
 	}
-	return found(g.hub.request(ctx, userID, func(ackID int64) svcproto.Message {
+	return found(g.sender.request(ctx, userID, func(ackID int64) svcproto.Message {
 		return &svcproto.UserJoinGroupWithAck{UserID: userID, Group: group, AckID: ackID, TTL: ttl}
 	}))
 }
@@ -91,49 +91,16 @@ func (g UserGroups) RemoveFromAll(ctx context.Context, userID string) error {
 }
 
 func (g UserGroups) leave(ctx context.Context, userID string, group svcproto.OptionalString) error {
-	return found(g.hub.request(ctx, userID, func(ackID int64) svcproto.Message {
+	return found(g.sender.request(ctx, userID, func(ackID int64) svcproto.Message {
 		return &svcproto.UserLeaveGroupWithAck{UserID: userID, Group: group, AckID: ackID}
 	}))
 }
 
 // Contains reports whether a user is in a group.
 func (g UserGroups) Contains(ctx context.Context, userID, group string) (bool, error) {
-	return g.hub.request(ctx, userID, func(ackID int64) svcproto.Message {
+	return g.sender.request(ctx, userID, func(ackID int64) svcproto.Message {
 		return &svcproto.CheckUserInGroupWithAck{UserID: userID, Group: group, AckID: ackID}
 	})
-}
-
-// ConnectionExists reports whether the hub has a client with that connection id, whichever app server it is connected to.
-func (h *Hub) ConnectionExists(ctx context.Context, connectionID string) (bool, error) {
-	return h.request(ctx, connectionID, func(ackID int64) svcproto.Message {
-		return &svcproto.CheckConnectionExistenceWithAck{ConnectionID: connectionID, AckID: ackID}
-	})
-}
-
-// UserExists reports whether a user has at least one connection.
-func (h *Hub) UserExists(ctx context.Context, userID string) (bool, error) {
-	return h.request(ctx, userID, func(ackID int64) svcproto.Message {
-		return &svcproto.CheckUserExistenceWithAck{UserID: userID, AckID: ackID}
-	})
-}
-
-// CloseConnection ends the connection of a client, whichever app server it is connected to. The client is told the reason,
-// unless that is empty. A client that is gone already is no error.
-func (h *Hub) CloseConnection(ctx context.Context, connectionID, reason string) error {
-	link, err := h.linkFor(ctx, nil, connectionID)
-	if err != nil {
-		return err
-	}
-	return link.write(ctx, &svcproto.CloseConnection{ConnectionID: connectionID, Error: reason})
-}
-
-// request sends a message that the service confirms: true for Ok, false for NotFound.
-func (h *Hub) request(ctx context.Context, key string, message func(ackID int64) svcproto.Message) (bool, error) {
-	link, err := h.linkFor(ctx, nil, key)
-	if err != nil {
-		return false, err
-	}
-	return h.app.acks.request(ctx, link, message)
 }
 
 // found turns NotFound into an error.

@@ -52,10 +52,12 @@ func (o HubOptions) withDefaults() (HubOptions, error) {
 
 // Hub is a hub of an App. Its methods can be called from anywhere, also outside of hub methods.
 type Hub struct {
+	operations
 	app      *App
 	name     string
 	wireName string // in lower case, behind the application's name
 	receiver any
+	weak     bool // it only sends; its clients are not here
 	methods  map[string]*method
 	options  HubOptions
 	log      *slog.Logger
@@ -75,28 +77,18 @@ type Hub struct {
 }
 
 func newHub(a *App, name string, receiver any, methods map[string]*method, options HubOptions) *Hub {
-	wireName := strings.ToLower(name)
-	if a.options.ApplicationName != "" {
-		wireName = strings.ToLower(a.options.ApplicationName) + "_" + wireName
-	}
-	return &Hub{
+	wireName := a.wireName(name)
+	h := &Hub{
 		app: a, name: name, wireName: wireName, receiver: receiver, methods: methods, options: options, log: a.log.With("hub", name),
 		seed: maphash.MakeSeed(), end: make(chan struct{}), slots: make([]*serverConnection, a.options.ServerConnections),
 		clients: map[string]*clientConnection{}, changed: make(chan struct{}),
 	}
+	h.operations = operations{h}
+	return h
 }
 
 // Name is the name that Handle was given.
 func (h *Hub) Name() string { return h.name }
-
-// Clients addresses the clients of the hub.
-func (h *Hub) Clients() HubClients { return HubClients{h} }
-
-// Groups changes who is in the groups of the hub.
-func (h *Hub) Groups() Groups { return Groups{h} }
-
-// UserGroups changes which users are in the groups of the hub.
-func (h *Hub) UserGroups() UserGroups { return UserGroups{h} }
 
 // Connected reports whether the hub has a server connection at the moment.
 func (h *Hub) Connected() bool {
@@ -156,6 +148,9 @@ func (h *Hub) shutDown() {
 	timeout, cancel := context.WithTimeout(context.Background(), h.app.options.ShutdownTimeout)
 	defer cancel()
 	links := h.links()
+	if h.weak {
+		links = nil // There is nobody to hand over.
+	}
 	h.log.Info("hub shuts down", "clients", h.clientCount())
 	switch h.app.options.ShutdownMode {
 	case ShutdownOff:

@@ -155,7 +155,11 @@ func (s *serverConnection) shakeHands(ctx context.Context, reader *frameReader) 
 	request := &svcproto.HandshakeRequest{
 		Version: 1, Target: s.target, AllowStatefulReconnects: s.hub.options.StatefulReconnect, HasAllowStatefulReconnects: true,
 	}
-	if s.onDemand {
+	switch {
+	case s.hub.weak:
+		request.ConnectionType = svcproto.ConnectionWeak
+		request.HasAllowStatefulReconnects = false
+	case s.onDemand:
 		request.ConnectionType = svcproto.ConnectionOnDemand
 	}
 	if s.hub.app.options.ShutdownMode == ShutdownMigrateClients {
@@ -224,6 +228,10 @@ func (s *serverConnection) received() {
 		return
 	}
 	s.lastPing = now
+	if s.hub.weak {
+		s.reply(&svcproto.Ping{})
+		return
+	}
 	s.reply(&svcproto.Ping{Values: []svcproto.PingValue{
 		{Key: svcproto.PingClientInHub, Value: strconv.Itoa(s.hub.clientCount())},
 		{Key: svcproto.PingClient, Value: strconv.FormatInt(s.clients.Load(), 10)},
@@ -263,7 +271,10 @@ func (s *serverConnection) dispatch(message svcproto.Message) {
 		}
 	case *svcproto.ServiceEvent:
 		s.log.Info("event of the service", "object", m.ObjectType, "id", m.ID, "kind", m.Kind, "message", m.Message)
-	case *svcproto.ConnectionReconnect: // The service replays what the client missed; nothing is to be done here.
+	case *svcproto.ConnectionReconnect: // The service replays what the client missed.
+		if c := h.client(m.ConnectionID); c != nil {
+			c.resumed()
+		}
 	default:
 		s.log.Debug("unexpected message from the service", "type", message.Type())
 	}

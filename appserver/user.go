@@ -79,6 +79,9 @@ const (
 	claimNameType           = systemClaimPrefix + "nt"
 	claimRoleType           = systemClaimPrefix + "rt"
 	claimDetailedErrors     = systemClaimPrefix + "derror"
+	claimDiagnostic         = systemClaimPrefix + "dc"
+	claimCloseOnExpiration  = systemClaimPrefix + "coae"
+	claimExpiration         = systemClaimPrefix + "aeo"
 )
 
 // reservedClaims are the names that belong to the token itself.
