@@ -13,9 +13,14 @@ import (
 
 // The Java client over WebSockets and long polling, which are the transports that it has.
 func TestJava(t *testing.T) {
+	for _, tool := range []string{"java", "javac", "mvn"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			here.skip(t, fmt.Errorf("no %s: install a Java development kit, 17 or later, and Maven", tool))
+		}
+	}
 	command, err := javaClient(filepath.Join(here.temp, "java"))
 	if err != nil {
-		here.skip(t, err)
+		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name   string
@@ -39,11 +44,6 @@ func TestJava(t *testing.T) {
 
 // javaClient builds the scenarios of the Java client into a directory, and returns the command that runs them.
 func javaClient(output string) (func() *exec.Cmd, error) {
-	for _, tool := range []string{"java", "javac", "mvn"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return nil, fmt.Errorf("no %s: install a Java development kit, 17 or later, and Maven", tool)
-		}
-	}
 	if err := runTool("java", "mvn", "-B", "-q", "-ntp", "-Doutput="+output, "compile"); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ public final class Main {
         List<String> failed = new ArrayList<>();
         int passed = 0;
         for (Map.Entry<String, TransportEnum> transport : transports.entrySet()) {
-            for (Map.Entry<String, Scenario> scenario : Scenarios.all().entrySet()) {
+            for (Map.Entry<String, Scenario> scenario : Scenarios.all(transport.getValue()).entrySet()) {
                 String name = transport.getKey() + " " + scenario.getKey();
                 if (!name.contains(only)) {
                     continue;

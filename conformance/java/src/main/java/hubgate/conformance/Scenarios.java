@@ -7,6 +7,7 @@ import static hubgate.conformance.Room.until;
 
 import com.google.gson.JsonObject;
 import com.microsoft.signalr.HubConnectionState;
+import com.microsoft.signalr.TransportEnum;
 import hubgate.conformance.Main.Scenario;
 import hubgate.conformance.Room.Peer;
 import io.reactivex.rxjava3.core.Observable;
@@ -35,7 +36,8 @@ final class Scenarios {
         Map<String, Double> scores = Map.of("z", 1.5);
     }
 
-    static Map<String, Scenario> all() {
+    /** The scenarios that a transport is fit for. */
+    static Map<String, Scenario> all(TransportEnum transport) {
         Map<String, Scenario> all = new LinkedHashMap<>();
         all.put("values: there and back", Scenarios::values);
         all.put("values: objects", Scenarios::objects);
@@ -57,7 +59,11 @@ final class Scenarios {
         all.put("sends: hubs are apart", Scenarios::hubsApart);
         all.put("streams: from the hub", Scenarios::streams);
         all.put("streams: that are cancelled", Scenarios::cancelledStream);
-        all.put("streams: to the hub, and both ways", Scenarios::uploads);
+        if (transport != TransportEnum.LONG_POLLING) {
+            // Over long polling this client has several requests under way at once, so what it uploads arrives in any order; a plain
+            // ASP.NET Core server loses the end of it too.
+            all.put("streams: to the hub, and both ways", Scenarios::uploads);
+        }
         all.put("ask: the caller, another client, from outside", Scenarios::ask);
         all.put("ask: client fails or has no answer", Scenarios::askInVain);
         all.put("end: the hub aborts", Scenarios::abort);
@@ -367,8 +373,12 @@ final class Scenarios {
         failing.hub.onWithResult("ask", question -> Single.error(new RuntimeException("not today")), String.class);
         failing.start();
         equal(true, failing.invoke(String.class, "AskCaller", "hi").contains("not today"));
-        Peer silent = r.connect();
+        Peer silent = r.create("conformance", "");
+        silent.hub.on("ask", question -> {}, String.class);
+        silent.start();
         equal("HubException: Client did not provide a result.", silent.invoke(String.class, "AskCaller", "hi"));
+        Peer deaf = r.connect(); // Without a handler the client does not know what the arguments are.
+        equal("HubException: Client failed to parse argument(s).", deaf.invoke(String.class, "AskCaller", "hi"));
     }
 
     private static void abort(Room r) throws Exception {
