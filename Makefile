@@ -5,7 +5,7 @@ BIN     := bin/hubgate
 PKGS    := ./...
 CONFORM := $(GO) test -tags conformance -count=1 -timeout 50m
 
-.PHONY: demo build test race lint fuzz bench conformance clean
+.PHONY: demo build test race lint fuzz expressions bench conformance clean
 
 demo: build ## the whole story: SignalR instance, API Management service, chat room
 	./$(BIN) demo
@@ -34,6 +34,9 @@ bench: ## memory and goroutines of idle clients, CPU of a broadcast, and the Go 
 fuzz: ## each fuzzer for a while; FUZZTIME=10m for a long run
 	@for pkg in $$($(GO) list $(PKGS)); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
 	echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} $$pkg || exit 1; done; done
+
+expressions: ## counts the policy expressions that give what real C# gave
+	$(GO) test -count=1 -run '^TestVectors$$' -v ./internal/gateway/expr
 
 clean:
 	rm -rf bin
