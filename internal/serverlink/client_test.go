@@ -497,16 +497,7 @@ func TestDataInPieces(t *testing.T) {
 func TestSequenceThatNeverWas(t *testing.T) {
 	t.Parallel()
 	s := serve(t, limits{})
-	a := s.dialServer("chat", "server1")
-	a.send(&svcproto.HandshakeRequest{Version: 1, AllowStatefulReconnects: true, HasAllowStatefulReconnects: true})
-	receive[*svcproto.HandshakeResponse](a)
-	a.settle()
-	token := s.clientToken("chat")
-	n := s.negotiate("&negotiateVersion=1&useStatefulReconnect=true", token)
-	c := s.dial("chat", n.Token, token)
-	c.send(`{"protocol":"json","version":2}` + "\x1e")
-	id := a.accept().ConnectionID
-	c.expect("{}\x1e")
+	a, c, id := s.stateful()
 	c.send(`{"type":9,"sequenceId":5}` + "\x1e")
 	const text = "Sequence ID greater than amount of messages we've received."
 	c.expect(closeMessage(text, false))
@@ -515,4 +506,61 @@ func TestSequenceThatNeverWas(t *testing.T) {
 	if m := receive[*svcproto.CloseConnection](a); m.ConnectionID != id || m.Error != text {
 		t.Errorf("the app server is told %+v", m)
 	}
+}
+
+// stateful is a client with stateful reconnect, whose handshake has been answered.
+func (s *service) stateful() (a *appServer, c *wsClient, id string) {
+	s.t.Helper()
+	a = s.dialServer("chat", "server1")
+	a.send(&svcproto.HandshakeRequest{Version: 1, AllowStatefulReconnects: true, HasAllowStatefulReconnects: true})
+	receive[*svcproto.HandshakeResponse](a)
+	a.settle()
+	token := s.clientToken("chat")
+	n := s.negotiate("&negotiateVersion=1&useStatefulReconnect=true", token)
+	c = s.dial("chat", n.Token, token)
+	c.send(`{"protocol":"json","version":2}` + "\x1e")
+	id = a.accept().ConnectionID
+	c.expect("{}\x1e")
+	return a, c, id
+}
+
+// A JavaScript client gets what it must count when it does count: after its first words, after a while without any, or before its end.
+func TestJavaScriptClientCountsLate(t *testing.T) {
+	t.Parallel()
+	const agent = "Microsoft SignalR/10.0 (10.0.11; Linux; NodeJS; 20.20.2)"
+	const welcome, ping = `{"type":1,"target":"welcome","arguments":[]}` + "\x1e", `{"type":6}` + "\x1e"
+	for _, test := range []struct {
+		name, agent string
+		speaks      bool
+		want        []string
+	}{
+		{"speaks", agent, true, []string{ping, welcome}},
+		{"silent", agent, false, []string{ping, welcome}},
+		{"browser", "Mozilla/5.0 (X11; Linux x86_64)", true, []string{ping, welcome}},
+		{"another client", "", false, []string{welcome, ping}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, limits{})
+			s.userAgent = test.agent
+			a, c, id := s.stateful()
+			a.data(id, welcome)
+			a.data(id, ping) // is not counted, and does not wait
+			c.expect(test.want[0])
+			if test.speaks {
+				c.send(ping)
+			}
+			c.expect(test.want[1])
+		})
+	}
+	t.Run("ends", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, limits{})
+		s.userAgent = agent
+		a, c, id := s.stateful()
+		a.data(id, welcome)
+		a.data(id, closeMessage("bye", false))
+		c.expect(welcome)
+		c.expect(closeMessage("bye", false))
+	})
 }

@@ -31,6 +31,7 @@ const accessKey = "a secret of this test, which no log may show"
 
 // service is a whole instance in Default mode behind a real listener.
 type service struct {
+	userAgent string // of the clients
 	*httptest.Server
 	t        *testing.T
 	registry *hub.Registry
@@ -366,7 +367,7 @@ func (s *service) tryDial(hubName, id, token string) (*wsClient, int) {
 	if id != "" {
 		query.Set("id", id)
 	}
-	conn, w, err := websocket.Dial(ctx, s.URL+"/client/?"+query.Encode(), &websocket.DialOptions{HTTPClient: s.client}) //nolint:bodyclose // an upgraded response has no body
+	conn, w, err := websocket.Dial(ctx, s.URL+"/client/?"+query.Encode(), &websocket.DialOptions{HTTPClient: s.client, HTTPHeader: http.Header{"User-Agent": {s.userAgent}}}) //nolint:bodyclose // an upgraded response has no body
 	if err != nil {
 		if w == nil {
 			s.t.Fatal(err)

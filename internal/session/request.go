@@ -220,6 +220,7 @@ func (q *request) webSocket(c *Session) {
 		return
 	}
 	ws := websocket.New(conn, q.settings.Limits.Limits)
+	c.countsLate = countsLate(q.r.UserAgent())
 	c.start(ws, q.token, open)
 	if c.stateful {
 		go ws.Serve(rest, &leg{session: c})

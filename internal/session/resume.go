@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ type resume struct {
 	away      bool  // there is no socket
 	awayUntil time.Time
 	pinged    time.Time // when the app server was last pinged in the client's place
+	quiet     bool      // what counts is kept and not sent yet, see quietTime
+
+	spoke atomic.Bool // the client has sent something after its handshake
 
 	// Guarded by Session.in.
 	received     int64  // number of the last message that was taken from the client
@@ -40,6 +44,10 @@ const (
 	awayTime = 30 * time.Second
 	// awayPing is how often the app server is pinged for a client that is away: it would end a silent one.
 	awayPing = 10 * time.Second
+	// quietTime is how long the first messages wait for a JavaScript client to say something. It begins to count only some time after it
+	// has read the handshake's reply, and pings at once when it does. A message that it reads together with the reply it would not count, and so
+	// take another twice when it comes back.
+	quietTime = time.Second
 	// ackBytes is how much a client may send before it is told at once, and not at the next tick, what has arrived: it stops at 100,000
 	// bytes without an Ack.
 	ackBytes = 32 << 10
@@ -48,6 +56,36 @@ const (
 )
 
 func newResume() *resume { return &resume{next: 1, cursor: 1} }
+
+// countsLate tells JavaScript clients, in Node and in browsers, by the User-Agent of their WebSocket. The .NET client counts from the start.
+func countsLate(userAgent string) bool {
+	return strings.Contains(userAgent, "NodeJS") || strings.HasPrefix(userAgent, "Mozilla/")
+}
+
+// speakUp sends what waited for the client's first words.
+func (c *Session) speakUp() {
+	b := message.Batch{}
+	c.mu.Lock()
+	if c.phase == attached {
+		c.speakUpLocked(&b)
+	}
+	c.mu.Unlock()
+	b.Flush()
+}
+
+func (c *Session) speakUpLocked(b *message.Batch) {
+	r := c.resume
+	if r == nil || !r.quiet {
+		return
+	}
+	r.quiet = false
+	if r.away {
+		return // everything is sent when it comes back
+	}
+	for _, m := range r.kept {
+		c.conn.Push(m, b)
+	}
+}
 
 // leg is one socket of a client with stateful reconnect, as its transport sees it.
 type leg struct {
@@ -141,7 +179,7 @@ func (c *Session) resumeOn(conn *websocket.Conn) transport.Handler {
 		return nil
 	}
 	c.conn = conn
-	r.away = false
+	r.away, r.quiet = false, false
 	first := r.next - int64(len(r.kept))
 	conn.Push(message.New(c.protocol().AppendSequence(nil, first), c.client.Binary), &b)
 	for _, m := range r.kept {
@@ -169,13 +207,18 @@ func (c *Session) pushLocked(m *message.Message, b *message.Batch) {
 		if size < len(m.Payload()) {
 			one = message.New(rest[:size], c.client.Binary)
 		}
-		if t, err := p.TypeOf(inner); err == nil && counted(t) {
+		t, err := p.TypeOf(inner)
+		counts := err == nil && counted(t)
+		if !counts && t == hubproto.Close {
+			c.speakUpLocked(b) // it is the last
+		}
+		if !r.away && !(counts && r.quiet) {
+			c.conn.Push(one, b)
+		}
+		if counts {
 			r.next++
 			r.kept = append(r.kept, one)
 			r.keptBytes += one.Size()
-		}
-		if !r.away {
-			c.conn.Push(one, b)
 		}
 		rest = rest[size:]
 	}
@@ -204,6 +247,10 @@ func (c *Session) giveUp(reason error) {
 // takeCounted takes the client's messages apart: its bookkeeping ends here, and the app server gets whole messages, each once. c.in is held.
 func (c *Session) takeCounted(b []byte) error {
 	r, p := c.resume, c.protocol()
+	if !r.spoke.Load() {
+		r.spoke.Store(true)
+		c.speakUp()
+	}
 	data := b
 	if len(r.partial) > 0 {
 		r.partial = append(r.partial, b...)

@@ -65,8 +65,9 @@ type Session struct {
 	counted  client    // what quotas count it as; set before the transport opens
 	lifeEnds time.Time // when the client has been here for as long as it may; zero: never
 
-	stateful bool    // the client asked for stateful reconnect, and was promised it; static
-	resume   *resume // set in the handshake when the client uses it, then never changed; guarded by in and mu
+	stateful   bool    // the client asked for stateful reconnect, and was promised it; static
+	countsLate bool    // see quietTime; set before the transport opens
+	resume     *resume // set in the handshake when the client uses it, then never changed; guarded by in and mu
 }
 
 // greeting is what is needed to open the client at an app server.
@@ -467,6 +468,10 @@ func (c *Session) replyLocked(payload []byte, b *message.Batch) (rest []byte) {
 		c.closing = true
 		c.category = HandshakeError
 	}
+	if r := c.resume; r != nil && c.countsLate && !refused && !r.spoke.Load() {
+		r.quiet = true
+		time.AfterFunc(quietTime, c.speakUp)
+	}
 	for _, m := range c.held {
 		c.pushLocked(m, b)
 	}
@@ -515,6 +520,7 @@ func (c *Session) finish(why Category, handshakeText, closeText string, allowRec
 		case !c.replied:
 			conn.Push(message.New(hubproto.AppendHandshakeResponse(nil, handshakeText), false), b)
 		case !c.closing:
+			c.speakUpLocked(b)
 			conn.Push(message.New(c.protocol().AppendClose(nil, closeText, allowReconnect), c.client.Binary), b)
 		}
 	}
