@@ -82,7 +82,12 @@ func (c *Session) speakUpLocked(b *message.Batch) {
 	if r.away {
 		return // everything is sent when it comes back
 	}
-	for _, m := range r.kept {
+	c.pushKeptLocked(b)
+}
+
+// pushKeptLocked sends what the client has not acknowledged; there is a socket.
+func (c *Session) pushKeptLocked(b *message.Batch) {
+	for _, m := range c.resume.kept {
 		c.conn.Push(m, b)
 	}
 }
@@ -182,9 +187,7 @@ func (c *Session) resumeOn(conn *websocket.Conn) transport.Handler {
 	r.away, r.quiet = false, false
 	first := r.next - int64(len(r.kept))
 	conn.Push(message.New(c.protocol().AppendSequence(nil, first), c.client.Binary), &b)
-	for _, m := range r.kept {
-		conn.Push(m, &b)
-	}
+	c.pushKeptLocked(&b)
 	c.mu.Unlock()
 	b.Flush()
 	return &leg{c, number}
@@ -208,8 +211,8 @@ func (c *Session) pushLocked(m *message.Message, b *message.Batch) {
 			one = message.New(rest[:size], c.client.Binary)
 		}
 		t, err := p.TypeOf(inner)
-		counts := err == nil && counted(t)
-		if !counts && t == hubproto.Close {
+		counts := err == nil && t.Counted()
+		if t == hubproto.Close {
 			c.speakUpLocked(b) // it is the last
 		}
 		if !r.away && !(counts && r.quiet) {
@@ -225,11 +228,6 @@ func (c *Session) pushLocked(m *message.Message, b *message.Batch) {
 	if limit := c.service.settings.Load().Limits.QueueBytes; r.keptBytes > keptMost*limit || r.away && r.keptBytes > limit {
 		go c.giveUp(transport.ErrSlowClient) // not here: the caller holds mu
 	}
-}
-
-// counted tells the messages that have a number.
-func counted(t hubproto.MessageType) bool {
-	return t >= hubproto.Invocation && t <= hubproto.CancelInvocation
 }
 
 // giveUp ends a client that cannot come back.
@@ -306,7 +304,7 @@ func (c *Session) takeMessage(frame, m []byte) error {
 		}
 		r.cursor, r.waiting = parsed.SequenceID, false
 		return nil
-	case counted(t):
+	case t.Counted():
 		number := r.cursor
 		r.cursor++
 		if number <= r.received {
