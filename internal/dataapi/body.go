@@ -192,19 +192,8 @@ const recordSeparator = 0x1e
 func bothPayloads(text, binary []byte) []svcproto.Payload {
 	return []svcproto.Payload{
 		{Protocol: nameJSON, Data: text},
-		{Protocol: nameMessagePack, Data: withLength(binary)},
+		{Protocol: nameMessagePack, Data: hubproto.MessagePack.AppendFrame(make([]byte, 0, len(binary)+5), binary)},
 	}
-}
-
-// withLength puts the length in front that frames a message of the hub protocol MessagePack.
-func withLength(m []byte) []byte {
-	framed := make([]byte, 0, len(m)+5)
-	n := len(m)
-	for n >= 0x80 {
-		framed = append(framed, byte(n)|0x80)
-		n >>= 7
-	}
-	return append(append(framed, byte(n)), m...)
 }
 
 // maxProtocols bounds how many hub protocols a body may hold messages for.

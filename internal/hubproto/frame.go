@@ -128,14 +128,25 @@ func insertPrefix(dst []byte, start int) ([]byte, error) {
 	var room [maxPrefix]byte
 	dst = append(dst, room[:size]...)
 	copy(dst[start+size:], dst[start:start+n])
-	for i := range size {
-		c := byte(n>>(7*i)) & 0x7f
-		if i < size-1 {
-			c |= 0x80
-		}
-		dst[start+i] = c
-	}
+	appendPrefix(dst[:start], n)
 	return dst, nil
+}
+
+// appendPrefix appends the length prefix for a message of n bytes.
+func appendPrefix(dst []byte, n int) []byte {
+	for ; n >= 0x80; n >>= 7 {
+		dst = append(dst, byte(n)|0x80)
+	}
+	return append(dst, byte(n))
+}
+
+// AppendFrame appends one message, at most 2 GB long, with the protocol's framing: JSON in front of a record separator, MessagePack behind its
+// length.
+func (p Protocol) AppendFrame(dst, message []byte) []byte {
+	if p == JSON {
+		return append(append(dst, message...), recordSeparator)
+	}
+	return append(appendPrefix(dst, len(message)), message...)
 }
 
 // Border follows a stream of hub messages that arrives in pieces of any size and tells whether it stands between two

@@ -357,16 +357,7 @@ func (l *serverlessLink) complete(invocationID string, m []byte) {
 
 // frame puts the framing of its hub protocol around one message.
 func frame(p hubproto.Protocol, m []byte) []byte {
-	if p == hubproto.JSON {
-		return append(append(make([]byte, 0, len(m)+1), m...), 0x1e)
-	}
-	framed := make([]byte, 0, len(m)+5)
-	n := len(m)
-	for n >= 0x80 {
-		framed = append(framed, byte(n)|0x80)
-		n >>= 7
-	}
-	return append(append(framed, byte(n)), m...)
+	return p.AppendFrame(make([]byte, 0, len(m)+5), m)
 }
 
 var _ hub.Link = (*serverlessLink)(nil)
