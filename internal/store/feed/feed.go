@@ -142,8 +142,14 @@ func (f *Feed) Revision() uint64 {
 	return f.revision
 }
 
-// Get returns the record under id.
-func (f *Feed) Get(id resource.ID) (store.Record, error) {
+// Get is [store.Store.Get].
+func (f *Feed) Get(ctx context.Context, id resource.ID) (store.Record, error) {
+	if err := store.CheckID(id); err != nil {
+		return store.Record{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, store.Unavailable(id, err)
+	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.closed {
@@ -156,8 +162,14 @@ func (f *Feed) Get(id resource.ID) (store.Record, error) {
 	return r, nil
 }
 
-// List returns the record under prefix and those below it, sorted by key.
-func (f *Feed) List(prefix resource.ID) ([]store.Record, error) {
+// List is [store.Store.List].
+func (f *Feed) List(ctx context.Context, prefix resource.ID) ([]store.Record, error) {
+	if err := store.CheckPrefix(prefix); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, store.Unavailable(prefix, err)
+	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.closed {

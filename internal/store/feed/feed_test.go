@@ -75,7 +75,7 @@ func TestOldChanges(t *testing.T) {
 	f.Put(record("/a", 5))
 	f.Delete("/a", 3)
 	f.Delete("/b", 6)
-	records, err := f.List("")
+	records, err := f.List(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

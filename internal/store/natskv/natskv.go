@@ -107,24 +107,12 @@ func Open(ctx context.Context, conn *nats.Conn, o Options) (*Store, error) {
 
 // Get is [store.Store.Get].
 func (s *Store) Get(ctx context.Context, id resource.ID) (store.Record, error) {
-	if err := store.CheckID(id); err != nil {
-		return store.Record{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		return store.Record{}, store.Unavailable(id, err)
-	}
-	return s.feed.Get(id)
+	return s.feed.Get(ctx, id)
 }
 
 // List is [store.Store.List].
 func (s *Store) List(ctx context.Context, prefix resource.ID) ([]store.Record, error) {
-	if err := store.CheckPrefix(prefix); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, store.Unavailable(prefix, err)
-	}
-	return s.feed.List(prefix)
+	return s.feed.List(ctx, prefix)
 }
 
 // Put is [store.Store.Put].
