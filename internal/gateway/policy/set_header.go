@@ -28,15 +28,20 @@ func newSetHeader(b *Builder) Policy {
 			b.Errorf("The Host header of a WebSocket handshake cannot be changed")
 		}
 	}
-	if action, known := s.action.Known(); known {
-		if action == "delete" && len(s.values) > 0 {
-			b.Errorf("With exists-action=\"delete\" there must be no 'value'")
-		}
-		if action != "delete" && len(s.values) == 0 {
-			b.Errorf("At least one 'value' is required unless exists-action is delete")
-		}
-	}
+	checkExistsAction(b, s.action, s.values)
 	return s
+}
+
+// checkExistsAction checks that there are values unless the header or parameter is deleted.
+func checkExistsAction(b *Builder, action Value[string], values []Value[string]) {
+	word, known := action.Known()
+	switch {
+	case !known:
+	case word == "delete" && len(values) > 0:
+		b.Errorf("With exists-action=\"delete\" there must be no 'value'")
+	case word != "delete" && len(values) == 0:
+		b.Errorf("At least one 'value' is required unless exists-action is delete")
+	}
 }
 
 func immutableHeader(name string) bool {

@@ -15,14 +15,7 @@ type setQueryParameter struct {
 func newSetQueryParameter(b *Builder) Policy {
 	s := &setQueryParameter{name: b.String("name", Required), action: b.OneOf("exists-action", 0, "override", "skip", "append", "delete")}
 	s.values = b.Values("value", 0)
-	if action, known := s.action.Known(); known {
-		if action == "delete" && len(s.values) > 0 {
-			b.Errorf("With exists-action=\"delete\" there must be no 'value'")
-		}
-		if action != "delete" && len(s.values) == 0 {
-			b.Errorf("At least one 'value' is required unless exists-action is delete")
-		}
-	}
+	checkExistsAction(b, s.action, s.values)
 	return s
 }
 
