@@ -188,7 +188,7 @@ func (x *exporter) operation(o *resource.Operation, paths, more *node) {
 		x.warnf(nil, "the operation %s is left out: the method %s cannot be described", o.ID.Name(), o.Method)
 		return
 	}
-	path, query := cutTemplate(o.URLTemplate)
+	path, query, _ := resource.CutURLTemplate(o.URLTemplate)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}

@@ -138,7 +138,7 @@ func (r *operationReader) template() bool {
 		}
 	}
 	var query string
-	r.urlPath, query = cutTemplate(r.path)
+	r.urlPath, query, _ = resource.CutURLTemplate(r.path)
 	r.declared, r.lower = map[string]bool{}, map[string]bool{}
 	names, problem := templateNames(r.urlPath)
 	if problem != "" {

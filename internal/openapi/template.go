@@ -5,28 +5,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/hubgate/hubgate/internal/resource"
 )
 
 // maxTemplate is the most bytes of a URL template (API Management: 1000 characters).
 const maxTemplate = 1000
-
-// cutTemplate splits a URL template at its first ? outside braces.
-func cutTemplate(template string) (path, query string) {
-	depth := 0
-	for i := range len(template) {
-		switch template[i] {
-		case '{':
-			depth++
-		case '}':
-			depth--
-		case '?':
-			if depth <= 0 {
-				return template[:i], template[i+1:]
-			}
-		}
-	}
-	return template, ""
-}
 
 // templateNames are the parameters of a template's path in order. A problem says why it is no template. The wildcard is named "*",
 // or path when it is written {*path}.
@@ -136,7 +120,7 @@ func escapeQueryName(name string) string {
 // matchKey is a URL template in a form in which two that match the same requests are equal: in lower case, without the names of
 // parameters, without slashes at the end, the query in order.
 func matchKey(template string) string {
-	path, query := cutTemplate(template)
+	path, query, _ := resource.CutURLTemplate(template)
 	var b strings.Builder
 	withoutNames := func(text string) {
 		for {

@@ -63,6 +63,24 @@ type Operation struct {
 	Responses          []OperationResponse `json:"responses,omitempty"`
 }
 
+// CutURLTemplate splits a URL template at its first ? outside braces. Without one, query is empty and found is false.
+func CutURLTemplate(template string) (path, query string, found bool) {
+	depth := 0
+	for i := range len(template) {
+		switch template[i] {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		case '?':
+			if depth <= 0 {
+				return template[:i], template[i+1:], true
+			}
+		}
+	}
+	return template, "", false
+}
+
 // ResourceID is the id of the operation.
 func (o *Operation) ResourceID() ID { return o.ID }
 

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/hubgate/hubgate/internal/resource"
 )
 
 // MaxTemplate is the most bytes that a URL template may have.
@@ -61,7 +63,7 @@ func ParseTemplate(text string) (*Template, error) {
 		}
 	}
 	t := &Template{}
-	path, query, hasQuery := cutQuery(text)
+	path, query, hasQuery := resource.CutURLTemplate(text)
 	path = strings.TrimPrefix(path, "/")
 	path = strings.TrimSuffix(path, "/")
 	if path != "" {
@@ -96,24 +98,6 @@ func ParseTemplate(text string) (*Template, error) {
 		seen[key] = true
 	}
 	return t, nil
-}
-
-// cutQuery splits a template at its first ? outside braces.
-func cutQuery(text string) (path, query string, found bool) {
-	depth := 0
-	for i := range len(text) {
-		switch text[i] {
-		case '{':
-			depth++
-		case '}':
-			depth--
-		case '?':
-			if depth <= 0 {
-				return text[:i], text[i+1:], true
-			}
-		}
-	}
-	return text, "", false
 }
 
 func wildcardName(segment string) (string, bool) {
