@@ -22,6 +22,13 @@ func TestJava(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	otherClient(t, command)
+}
+
+// otherClient runs the scenarios of a client in another language, with either app server and behind a gateway. It gets the addresses in its
+// environment.
+func otherClient(t *testing.T, command func() *exec.Cmd) {
+	t.Helper()
 	for _, c := range []struct {
 		name   string
 		top    topology
@@ -34,7 +41,7 @@ func TestJava(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := setUp(t, c.top, c.server(t))
 			cmd := command()
-			cmd.Env = append(os.Environ(), "APP_URL="+s.appURL, "CONTROL_URL="+s.control)
+			cmd.Env = append(cmd.Environ(), "APP_URL="+s.appURL, "CONTROL_URL="+s.control)
 			suite := caseCount(nil)
 			suite.exitCode = true
 			report(t, cmd, 3*time.Minute, suite)
