@@ -239,8 +239,11 @@ func TestConnectionStrings(t *testing.T) {
 			t.Errorf("%q: %s %q %t", c.text, o.Addr, o.Password, o.TLSConfig != nil)
 		}
 	}
-	if CheckConnectionString("localhost:1") != nil || CheckConnectionString("") == nil {
-		t.Error("the check is not the parser's")
+	if _, err := parseConnectionString("localhost:1"); err != nil {
+		t.Error(err)
+	}
+	if _, err := parseConnectionString(""); err == nil {
+		t.Error("an empty connection string is accepted")
 	}
 }
 

@@ -45,12 +45,6 @@ func NewRedis(connectionString, prefix string) (*Redis, error) {
 	return &Redis{client: redis.NewClient(o), prefix: prefix}, nil
 }
 
-// CheckConnectionString says what is wrong with a connection string, or nil. It does not connect.
-func CheckConnectionString(text string) error {
-	_, err := parseConnectionString(text)
-	return err
-}
-
 // parseConnectionString reads the configuration strings of StackExchange.Redis as far as they say where and as whom to connect.
 func parseConnectionString(text string) (*redis.Options, error) {
 	text = strings.TrimSpace(text)

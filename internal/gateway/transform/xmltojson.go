@@ -66,12 +66,6 @@ func newXMLDecoder(data []byte) *xml.Decoder {
 	return d
 }
 
-// CheckXML reports what makes a document no well-formed XML.
-func CheckXML(data []byte) error {
-	_, err := XMLToJSON(data, XMLToJSONOptions{})
-	return err
-}
-
 // xmlReader reads tokens without resolving namespaces, for prefixes are part of the names that JSON gets. It therefore checks
 // itself that tags match and prefixes are declared.
 type xmlReader struct {
