@@ -47,7 +47,7 @@ func (c *call) invoke() error {
 	err = c.deliver(func(b *message.Batch) hub.Sent {
 		c.hub.Invoke(asker, &svcproto.ClientInvocation{
 			InvocationID: id, ConnectionID: connection, CallerServerID: asker.ServerID(), Payloads: payloads,
-		}, b)
+		}, b, 0)
 		return hub.Sent{Clients: 1, Bytes: len(payloads[0].Data)}
 	})
 	if err != nil {

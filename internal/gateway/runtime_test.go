@@ -267,12 +267,14 @@ func TestWaitRunsAtTheSameTime(t *testing.T) {
 
 func TestWaitAnyEndsTheOthers(t *testing.T) {
 	t.Parallel()
-	ended := make(chan struct{})
+	arrived, ended := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
+			close(arrived)
 			<-r.Context().Done()
 			close(ended)
 		}
+		<-arrived // a request that is ended before it was sent would end nothing here
 	}))
 	defer server.Close()
 	send := func(name string) string {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/hubgate/hubgate/internal/message"
 	"github.com/hubgate/hubgate/internal/svcproto"
@@ -36,6 +37,8 @@ type Client struct {
 	Receiver Receiver
 
 	position int // in its shard's list; guarded by that shard
+
+	settles atomic.Int64 // Unix time in nanoseconds before which nothing of the client is passed on; 0: no app server asked it lately
 
 	mu      sync.Mutex
 	link    Link

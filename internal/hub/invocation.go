@@ -16,6 +16,7 @@ type invocation struct {
 	callerServer string
 	client       *Client
 	until        time.Time
+	settled      time.Time // when the caller surely waits for the answer
 }
 
 // Texts of failed client results; the caller's SDK shows them.
@@ -27,10 +28,13 @@ const (
 )
 
 // Invoke asks a client for a result on behalf of an app server, whose link caller is. Whatever happens, the caller gets an answer: the
-// client's, or an error.
-func (h *Hub) Invoke(caller Link, m *svcproto.ClientInvocation, b *message.Batch) {
+// client's, or an error. It gets none before the time settle has passed: the .NET SDK sends the question before it notes that it waits for
+// the answer, and loses an answer that is faster ([Client.AwaitSettled] holds those of the client).
+func (h *Hub) Invoke(caller Link, m *svcproto.ClientInvocation, b *message.Batch, settle time.Duration) {
+	now := time.Now()
+	inv := &invocation{caller: caller, callerServer: caller.ServerID(), until: now.Add(invocationLifetime), settled: now.Add(settle)}
 	fail := func(text string) {
-		_ = caller.Send(&svcproto.ErrorCompletion{InvocationID: m.InvocationID, ConnectionID: m.ConnectionID, CallerServerID: m.CallerServerID, Error: text})
+		h.answerSettled(inv, &svcproto.ErrorCompletion{InvocationID: m.InvocationID, ConnectionID: m.ConnectionID, CallerServerID: m.CallerServerID, Error: text})
 	}
 	c := h.Client(m.ConnectionID)
 	if c == nil {
@@ -43,7 +47,10 @@ func (h *Hub) Invoke(caller Link, m *svcproto.ClientInvocation, b *message.Batch
 		fail(textNoPayload)
 		return
 	}
-	inv := &invocation{caller: caller, callerServer: caller.ServerID(), client: c, until: time.Now().Add(invocationLifetime)}
+	inv.client = c
+	if settle > 0 {
+		c.settleAt(inv.settled)
+	}
 	h.mu.Lock()
 	if h.invocations == nil {
 		h.invocations = make(map[string]*invocation)
@@ -101,6 +108,38 @@ func (h *Hub) answer(inv *invocation, m svcproto.Message) {
 	}
 }
 
+// answerSettled is [Hub.answer] once the caller waits for it.
+func (h *Hub) answerSettled(inv *invocation, m svcproto.Message) {
+	if wait := time.Until(inv.settled); wait > 0 {
+		time.AfterFunc(wait, func() { h.answer(inv, m) })
+		return
+	}
+	h.answer(inv, m)
+}
+
+// settleAt lets what the client sends wait until then.
+func (c *Client) settleAt(t time.Time) {
+	for at := t.UnixNano(); ; {
+		old := c.settles.Load()
+		if old >= at || c.settles.CompareAndSwap(old, at) {
+			return
+		}
+	}
+}
+
+// AwaitSettled waits until the app servers that asked the client for a result are ready for one, which is a matter of milliseconds and of the
+// time of the question: a client that is farther away than that is not held up. Its reader calls it before it passes bytes on.
+func (c *Client) AwaitSettled() {
+	at := c.settles.Load()
+	if at == 0 {
+		return
+	}
+	if wait := at - time.Now().UnixNano(); wait > 0 {
+		time.Sleep(min(time.Duration(wait), time.Second)) // the clock may have been set back
+	}
+	c.settles.CompareAndSwap(at, 0)
+}
+
 // failInvocationsOf tells all that wait for c that it is gone.
 func (h *Hub) failInvocationsOf(c *Client) {
 	h.failInvocations(textClientGone, func(inv *invocation) bool { return inv.client == c })
@@ -125,6 +164,6 @@ func (h *Hub) failInvocations(text string, which func(*invocation) bool) {
 	}
 	h.mu.Unlock()
 	for id, inv := range failed {
-		h.answer(inv, &svcproto.ErrorCompletion{InvocationID: id, ConnectionID: inv.client.ID, CallerServerID: inv.callerServer, Error: text})
+		h.answerSettled(inv, &svcproto.ErrorCompletion{InvocationID: id, ConnectionID: inv.client.ID, CallerServerID: inv.callerServer, Error: text})
 	}
 }

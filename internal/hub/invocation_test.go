@@ -39,7 +39,7 @@ func expectSent(t *testing.T, what string, s *server, want ...svcproto.Message) 
 func TestInvoke(t *testing.T) {
 	t.Parallel()
 	h, c, owner, asker := asking(t)
-	h.Invoke(asker, ask("c"), new(message.Batch))
+	h.Invoke(asker, ask("c"), new(message.Batch), 0)
 	if diff := cmp.Diff([]string{"question"}, c.took()); diff != "" {
 		t.Error(diff)
 	}
@@ -56,7 +56,7 @@ func TestInvoke(t *testing.T) {
 func TestInvokeOwnClient(t *testing.T) {
 	t.Parallel()
 	h, c, owner, _ := asking(t)
-	h.Invoke(owner, ask("c"), new(message.Batch))
+	h.Invoke(owner, ask("c"), new(message.Batch), 0)
 	if diff := cmp.Diff([]string{"question"}, c.took()); diff != "" {
 		t.Error(diff)
 	}
@@ -68,12 +68,47 @@ func TestInvokeOwnClient(t *testing.T) {
 	}
 }
 
+// The .NET SDK asks first and waits for the answer a little later.
+func TestInvokeSettles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, c, _, asker := asking(t)
+		start := time.Now()
+		c.AwaitSettled()
+		if wait := time.Since(start); wait > 0 {
+			t.Error("a client that nobody asked waits", wait)
+		}
+		h.Invoke(asker, ask("c"), new(message.Batch), 20*time.Millisecond)
+		h.Invoke(asker, ask("c"), new(message.Batch), 10*time.Millisecond)
+		asker.take()
+		c.AwaitSettled()
+		if wait := time.Since(start); wait != 20*time.Millisecond {
+			t.Error("a client that was asked waits", wait)
+		}
+		c.AwaitSettled()
+		if wait := time.Since(start); wait != 20*time.Millisecond {
+			t.Error("a client that was asked waits again")
+		}
+		h.Invoke(asker, ask("nobody"), new(message.Batch), 20*time.Millisecond)
+		h.Invoke(asker, ask("c"), new(message.Batch), 20*time.Millisecond)
+		asker.take()
+		h.Detach(c)
+		time.Sleep(19 * time.Millisecond)
+		expectSent(t, "one that does not wait yet", asker)
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if sent := asker.take(); len(sent) != 2 {
+			t.Error("one that waits was sent", sent)
+		}
+	})
+}
+
 func TestInvokeFails(t *testing.T) {
 	t.Parallel()
 	t.Run("no such client", func(t *testing.T) {
 		t.Parallel()
 		h, _, _, asker := asking(t)
-		h.Invoke(asker, ask("x"), new(message.Batch))
+		h.Invoke(asker, ask("x"), new(message.Batch), 0)
 		expectSent(t, "the one that asks", asker, failed("x", textNoClient))
 	})
 	t.Run("no payload for its protocol", func(t *testing.T) {
@@ -81,13 +116,13 @@ func TestInvokeFails(t *testing.T) {
 		h, _, _, asker := asking(t)
 		m := ask("c")
 		m.Payloads[0].Protocol = []byte("messagepack")
-		h.Invoke(asker, m, new(message.Batch))
+		h.Invoke(asker, m, new(message.Batch), 0)
 		expectSent(t, "the one that asks", asker, failed("c", textNoPayload))
 	})
 	t.Run("the client answers with an error", func(t *testing.T) {
 		t.Parallel()
 		h, _, owner, asker := asking(t)
-		h.Invoke(asker, ask("c"), new(message.Batch))
+		h.Invoke(asker, ask("c"), new(message.Batch), 0)
 		asker.take()
 		h.CompleteWithError(owner, failed("c", "no").(*svcproto.ErrorCompletion))
 		expectSent(t, "the one that asked", asker, failed("c", "no"))
@@ -95,7 +130,7 @@ func TestInvokeFails(t *testing.T) {
 	t.Run("the client leaves", func(t *testing.T) {
 		t.Parallel()
 		h, c, _, asker := asking(t)
-		h.Invoke(asker, ask("c"), new(message.Batch))
+		h.Invoke(asker, ask("c"), new(message.Batch), 0)
 		asker.take()
 		h.Detach(c)
 		expectSent(t, "the one that asked", asker, failed("c", textClientGone))
@@ -110,7 +145,7 @@ func TestInvokeFails(t *testing.T) {
 	t.Run("it was given up", func(t *testing.T) {
 		t.Parallel()
 		h, _, owner, asker := asking(t)
-		h.Invoke(asker, ask("c"), new(message.Batch))
+		h.Invoke(asker, ask("c"), new(message.Batch), 0)
 		asker.take()
 		h.Forget("i")
 		h.Complete(owner, &svcproto.ClientCompletion{InvocationID: "i"})
@@ -124,7 +159,7 @@ func TestAnswerTakesAnotherLink(t *testing.T) {
 	h, _, owner, asker := asking(t)
 	other := &server{id: "asker"}
 	h.AddLink(other)
-	h.Invoke(asker, ask("c"), new(message.Batch))
+	h.Invoke(asker, ask("c"), new(message.Batch), 0)
 	asker.broken.Store(true)
 	answer := &svcproto.ClientCompletion{InvocationID: "i", ConnectionID: "c", CallerServerID: "asker"}
 	h.Complete(owner, answer)
@@ -135,7 +170,7 @@ func TestAnswerTakesAnotherLink(t *testing.T) {
 func TestAskerGone(t *testing.T) {
 	t.Parallel()
 	h, _, owner, asker := asking(t)
-	h.Invoke(asker, ask("c"), new(message.Batch))
+	h.Invoke(asker, ask("c"), new(message.Batch), 0)
 	owner.take()
 	asker.broken.Store(true)
 	h.RemoveLink(asker)
@@ -154,7 +189,7 @@ func TestInvocationExpires(t *testing.T) {
 		owner, asker := &server{id: "owner"}, &server{id: "asker"}
 		h.AddLink(owner)
 		client(t, h, "c", "", "json")
-		h.Invoke(asker, ask("c"), new(message.Batch))
+		h.Invoke(asker, ask("c"), new(message.Batch), 0)
 		asker.take()
 		time.Sleep(invocationLifetime)
 		r.Tick(time.Now())

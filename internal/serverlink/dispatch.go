@@ -197,7 +197,7 @@ func (l *Link) control(m svcproto.Message) {
 	case *svcproto.GroupMemberQuery:
 		l.members(m)
 	case *svcproto.ClientInvocation:
-		h.Invoke(l, m, &l.batch)
+		h.Invoke(l, m, &l.batch, l.settleTime())
 	case *svcproto.ClientCompletion:
 		h.Complete(l, m)
 	case *svcproto.ErrorCompletion:

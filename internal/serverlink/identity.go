@@ -163,6 +163,26 @@ func refreshesAuthentication(userAgent string) bool {
 	return atLeast(version, 1, 33, 1) && atLeast(runtime, 11)
 }
 
+// How long an app server built on the .NET SDK takes from sending a question to waiting for its answer (ServiceLifetimeManager writes the
+// message before it adds the invocation): some microseconds, but more on a busy machine, and much more when that code runs for the first time
+// and has yet to be compiled, which is once for each type of result and so is guessed at.
+const (
+	settleTime      = 20 * time.Millisecond
+	firstSettleTime = 150 * time.Millisecond
+	firstQuestions  = 3 // of a server connection
+)
+
+// settleTime is how long the answer to the question that the app server asks now has to wait.
+func (l *Link) settleTime() time.Duration {
+	switch l.asked++; {
+	case !l.settles:
+		return 0
+	case l.asked <= firstQuestions:
+		return firstSettleTime
+	}
+	return settleTime
+}
+
 // atLeast compares the numbers that a text begins with, which dots separate.
 func atLeast(text string, want ...int) bool {
 	for _, w := range want {

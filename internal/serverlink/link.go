@@ -29,6 +29,7 @@ type Link struct {
 	address   string // of the app server, for the log
 	stateful  bool
 	refreshes bool // see RefreshesAuthentication
+	settles   bool // the app server waits for a client's answer only some time after it has asked; see settleTime
 
 	keys keyRequests
 
@@ -43,6 +44,7 @@ type Link struct {
 	batch   message.Batch
 	in      reader
 	scratch scratch
+	asked   int // clients that were asked for a result
 
 	mu       sync.Mutex
 	room     sync.Cond // of mu: less waits, or the link is over

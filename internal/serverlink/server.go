@@ -148,7 +148,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := newLink(s, s.Registry.Hub(name), conn, id, serverID)
-	l.refreshes = refreshesAuthentication(r.Header.Get("Asrs-User-Agent"))
+	userAgent := r.Header.Get("Asrs-User-Agent")
+	l.refreshes = refreshesAuthentication(userAgent)
+	l.settles = strings.HasPrefix(userAgent, "Microsoft.Azure.SignalR")
 	l.address, _, _ = net.SplitHostPort(r.RemoteAddr)
 	s.mu.Lock()
 	if s.closed {

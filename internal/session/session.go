@@ -260,6 +260,7 @@ func (c *Session) countInbound(n int) bool {
 // take passes bytes on, in whatever pieces they come; c.in is held.
 func (c *Session) take(b []byte) error {
 	if c.link != nil { // only a session that is attached has one
+		c.client.AwaitSettled()
 		if c.hold != nil {
 			return c.keep(b)
 		}
