@@ -119,15 +119,15 @@ func (t *transaction) forwardRemote(u *url.URL, o *policy.ForwardOptions) error 
 		}
 	}
 	if x.Handshake {
-		release, err := t.g.proxy.Reserve()
+		place, err := t.g.proxy.Reserve()
 		if err != nil {
 			return &policy.Failure{Status: http.StatusServiceUnavailable, Public: "Service Unavailable", Reason: policy.ReasonBackendConnectionFailure, Message: err.Error(), Err: err}
 		}
-		t.unplace = release
+		t.place = place
 	}
 	response, err := t.g.proxy.Send(x.Context, &out)
-	if t.unplace != nil && (err != nil || response.StatusCode != http.StatusSwitchingProtocols) {
-		t.unplace()
+	if t.place != nil && (err != nil || response.StatusCode != http.StatusSwitchingProtocols) {
+		t.place.Release()
 	}
 	if err != nil {
 		t.err = err

@@ -24,7 +24,7 @@ type transaction struct {
 
 	mode      policy.BufferMode  // of the response's body
 	upgraded  io.ReadWriteCloser // the backend's connection after a 101
-	unplace   func()             // gives the place of a relayed WebSocket back
+	place     *proxy.Place       // of a WebSocket that may be relayed
 	local     localWriter        // what a handler in process writes to
 	err       error              // of the backend, for the log
 	wrote     bool               // the head is out
@@ -107,8 +107,8 @@ func (t *transaction) failure() string {
 // abandon gives up what the transaction holds of a backend.
 func (t *transaction) abandon() {
 	t.x.Response.Body.Close()
-	if t.unplace != nil {
-		t.unplace()
+	if t.place != nil {
+		t.place.Release()
 	}
 	if t.upgraded != nil {
 		// Closed already after a relay; given up whatever state it is in otherwise.
@@ -198,11 +198,10 @@ func (t *transaction) relay() {
 		return
 	}
 	t.hijacked = true
-	t.unplace()
 	if err := conn.SetDeadline(time.Time{}); err == nil {
 		err = writeSwitchingProtocols(buffered.Writer, t.x.Response.Header)
 		if err == nil {
-			t.g.proxy.Relay(conn, buffered.Reader, t.upgraded)
+			t.place.Relay(conn, buffered.Reader, t.upgraded)
 			return
 		}
 	}

@@ -86,7 +86,9 @@ func (p *Proxy) Close() {
 	p.mu.closed = true
 	relays := make([]*relay, 0, len(p.mu.relays))
 	for r := range p.mu.relays {
-		relays = append(relays, r)
+		if r.client != nil { // else its place is only reserved
+			relays = append(relays, r)
+		}
 	}
 	for _, t := range p.mu.transports {
 		t.CloseIdleConnections()

@@ -227,6 +227,15 @@ func tcpPair(t *testing.T) (a, b *net.TCPConn) {
 	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
 }
 
+func reserve(t *testing.T, p *Proxy) *Place {
+	t.Helper()
+	place, err := p.Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place
+}
+
 // TestRelayHalfClose shows that one direction goes on after the other has ended, and what was buffered comes first.
 func TestRelayHalfClose(t *testing.T) {
 	t.Parallel()
@@ -234,6 +243,7 @@ func TestRelayHalfClose(t *testing.T) {
 	backendSide, backend := tcpPair(t)
 	p := New(Options{})
 	defer p.Close()
+	place := reserve(t, p)
 	io.WriteString(client, "first ")
 	buffered := bufio.NewReader(clientSide)
 	if _, err := buffered.Peek(1); err != nil {
@@ -242,7 +252,7 @@ func TestRelayHalfClose(t *testing.T) {
 	type result struct{ sent, received int64 }
 	done := make(chan result, 1)
 	go func() {
-		sent, received := p.Relay(clientSide, buffered, backendSide)
+		sent, received := place.Relay(clientSide, buffered, backendSide)
 		done <- result{sent, received}
 	}()
 	io.WriteString(client, "second")
@@ -267,9 +277,10 @@ func TestRelayHalfCloseTimeout(t *testing.T) {
 	backendSide, backend := tcpPair(t)
 	p := New(Options{HalfCloseTimeout: 20 * time.Millisecond})
 	defer p.Close()
+	place := reserve(t, p)
 	done := make(chan struct{})
 	go func() {
-		p.Relay(clientSide, nil, backendSide)
+		place.Relay(clientSide, nil, backendSide)
 		close(done)
 	}()
 	client.CloseWrite() // The backend never ends its direction.
@@ -285,11 +296,12 @@ func TestRelayAfterClose(t *testing.T) {
 	client, clientSide := tcpPair(t)
 	backendSide, _ := tcpPair(t)
 	p := New(Options{})
+	place := reserve(t, p)
 	p.Close()
 	if _, err := p.Reserve(); !errors.Is(err, ErrClosed) {
 		t.Errorf("Reserve gives %v", err)
 	}
-	p.Relay(clientSide, nil, backendSide)
+	place.Relay(clientSide, nil, backendSide)
 	if _, err := client.Read(make([]byte, 1)); err == nil {
 		t.Error("the client's connection is open")
 	}

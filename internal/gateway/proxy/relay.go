@@ -27,10 +27,15 @@ type relay struct {
 // relayBuffers hold what is on its way; 8 KiB is what a read from a busy socket gives and little enough to be held while idle.
 var relayBuffers = sync.Pool{New: func() any { b := make([]byte, 8<<10); return &b }}
 
-// Reserve takes one of the places for relayed WebSockets before the handshake goes to the backend, so that one over the limit
-// is refused with a response. The returned function gives the place back when no [Proxy.Relay] follows; it may be called twice.
-func (p *Proxy) Reserve() (release func(), err error) {
-	r := &relay{}
+// Place is one of the places for relayed WebSockets. It is taken until the relay is over or [Place.Release] is called.
+type Place struct {
+	proxy *Proxy
+	relay relay
+}
+
+// Reserve takes a place before the handshake goes to the backend, so that one over the limit is refused with a response.
+func (p *Proxy) Reserve() (*Place, error) {
+	place := &Place{proxy: p}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.mu.closed {
@@ -39,32 +44,33 @@ func (p *Proxy) Reserve() (release func(), err error) {
 	if p.options.MaxWebSockets > 0 && len(p.mu.relays) >= p.options.MaxWebSockets {
 		return nil, ErrTooManyWebSockets
 	}
-	p.mu.relays[r] = struct{}{}
-	return func() {
-		p.mu.Lock()
-		delete(p.mu.relays, r)
-		p.mu.Unlock()
-	}, nil
+	p.mu.relays[&place.relay] = struct{}{}
+	return place, nil
+}
+
+// Release gives the place back. It may be called more than once.
+func (l *Place) Release() {
+	l.proxy.mu.Lock()
+	defer l.proxy.mu.Unlock()
+	delete(l.proxy.mu.relays, &l.relay)
 }
 
 // Relay carries bytes both ways until both directions have ended, one has ended for longer than the half-close timeout, or
-// nothing came for the idle timeout. It closes both connections. What the client sent already is in buffered, which may be nil.
-// It returns the bytes that went to the backend and to the client.
-func (p *Proxy) Relay(client net.Conn, buffered *bufio.Reader, backend io.ReadWriteCloser) (sent, received int64) {
-	r := &relay{client: client, backend: backend}
-	defer r.close()
+// nothing came for the idle timeout. It closes both connections and gives the place back. What the client sent already is in
+// buffered, which may be nil. It returns the bytes that went to the backend and to the client.
+func (l *Place) Relay(client net.Conn, buffered *bufio.Reader, backend io.ReadWriteCloser) (sent, received int64) {
+	p, r := l.proxy, &l.relay
+	defer l.Release()
 	p.mu.Lock()
+	r.client, r.backend = client, backend
 	closed := p.mu.closed
-	p.mu.relays[r] = struct{}{}
 	p.mu.Unlock()
-	defer func() {
-		p.mu.Lock()
-		delete(p.mu.relays, r)
-		p.mu.Unlock()
-	}()
-	if closed {
+	if closed { // perhaps before the connections were known
+		_ = client.Close()
+		_ = backend.Close()
 		return 0, 0
 	}
+	defer r.close()
 	r.active.Store(time.Now().UnixNano())
 	if idle := p.options.WebSocketIdle; idle > 0 {
 		var timer *time.Timer
@@ -137,9 +143,7 @@ func (r *relay) end(to io.Writer, err error, grace time.Duration) {
 func (r *relay) close() {
 	r.once.Do(func() {
 		// Both are given up whatever state they are in.
-		if r.client != nil {
-			_ = r.client.Close()
-			_ = r.backend.Close()
-		}
+		_ = r.client.Close()
+		_ = r.backend.Close()
 	})
 }
