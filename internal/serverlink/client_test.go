@@ -58,6 +58,18 @@ func TestNoAppServer(t *testing.T) {
 	s.endOf(session.NoAvailableServerConnection)
 }
 
+// A handshake that was posted is accepted, and refused by the transport later.
+func TestNoAppServerForPolls(t *testing.T) {
+	t.Parallel()
+	s := serve(t, limits{})
+	p := s.negotiated()
+	p.expect(http.StatusOK, "")
+	p.expectPost(http.StatusOK, hello)
+	p.expect(http.StatusOK, handshakeError("No server available."))
+	p.expect(http.StatusNoContent, "")
+	s.endOf(session.NoAvailableServerConnection)
+}
+
 func TestStickyServerNotFound(t *testing.T) {
 	t.Parallel()
 	s := serve(t, limits{})

@@ -309,13 +309,11 @@ func (c *Session) shakeHands(b []byte) error {
 	}
 	request, err := hubproto.ParseHandshakeRequest(record)
 	if err != nil {
-		c.refuse(hubproto.HandshakeFailed, HandshakeError)
-		return errOver
+		return c.refuseHandshake(hubproto.HandshakeFailed, HandshakeError)
 	}
 	binary := hubproto.ProtocolFor(request.Protocol).Binary()
 	if binary && c.kind == transport.ServerSentEvents {
-		c.refuse(hubproto.UnsupportedTransferFormat(request.Protocol), HandshakeError)
-		return errOver
+		return c.refuseHandshake(hubproto.UnsupportedTransferFormat(request.Protocol), HandshakeError)
 	}
 	c.client.Protocol, c.client.Binary = strings.ToLower(request.Protocol), binary
 	record = c.handshake[:len(record)+1]
@@ -341,8 +339,7 @@ func (c *Session) shakeHands(b []byte) error {
 		if errors.Is(err, hub.ErrServerNotFound) {
 			why, text = ServerConnectionNotFound, "The server which the client is sticky to is not found."
 		}
-		c.refuse(text, why)
-		return errOver
+		return c.refuseHandshake(text, why)
 	}
 	c.link = link
 	g.open.Protocol = c.client.Protocol
@@ -375,6 +372,25 @@ func (c *Session) shakeHands(b []byte) error {
 		return c.take(rest)
 	}
 	return nil
+}
+
+// refusalDelay is how long the refusal of a handshake that was posted is held back.
+const refusalDelay = 250 * time.Millisecond
+
+// refuseHandshake ends a client whose handshake cannot be taken. When it was posted, the response to the POST goes out first, and is 200: the
+// JavaScript client awaits that before it listens to the promise of the handshake, and a promise that is rejected before ends Node.
+func (c *Session) refuseHandshake(text string, why Category) error {
+	if c.postable() {
+		c.mu.Lock()
+		if c.phase == connected {
+			c.phase = attached // what comes now is too late
+		}
+		c.mu.Unlock()
+		time.AfterFunc(refusalDelay, func() { c.refuse(text, why) })
+		return nil
+	}
+	c.refuse(text, why)
+	return errOver
 }
 
 // statefulVersion is the version of the hub protocol with which a client uses stateful reconnect.
