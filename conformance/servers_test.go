@@ -63,3 +63,24 @@ func TestDotNetTwoServers(t *testing.T) {
 	s, second := twoServers(t, dotnetServer(t))
 	s.node(t, "two app servers", "client/servers.test.mjs", "SECOND_URL="+second)
 }
+
+// TestDotNetTwoEndpoints gives one app server the connection strings of two services, of which one is lost and comes back.
+func TestDotNetTwoEndpoints(t *testing.T) {
+	server := dotnetServer(t)
+	other := &stage{topology: direct}
+	second := other.newService(t)
+	ready := second.run(t)
+	endpoint, err := clientEndpoint(ready.ConnectionString)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := setUp(t, direct, func(url string) (*exec.Cmd, error) {
+		cmd, err := server(url)
+		if err == nil {
+			cmd.Env = append(cmd.Env, "Azure__SignalR__ConnectionString__second__primary="+ready.ConnectionString)
+		}
+		return cmd, err
+	})
+	s.programs["second"] = second
+	s.node(t, "two endpoints", "client/endpoints.test.mjs", "SECOND_ENDPOINT="+endpoint)
+}
