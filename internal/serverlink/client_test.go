@@ -13,6 +13,7 @@ import (
 
 	"github.com/hubgate/hubgate/internal/auth"
 	"github.com/hubgate/hubgate/internal/hubproto"
+	"github.com/hubgate/hubgate/internal/resource"
 	"github.com/hubgate/hubgate/internal/session"
 	"github.com/hubgate/hubgate/internal/svcproto"
 	"github.com/hubgate/hubgate/internal/testkit"
@@ -473,6 +474,26 @@ func TestAuthenticationExpires(t *testing.T) {
 	c.expect(closeMessage("The authentication of the user has expired.", true))
 	c.expectEnd()
 	s.endOf(session.Unauthorized)
+	if m := receive[*svcproto.CloseConnection](a); m.ConnectionID != id {
+		t.Errorf("the app server is told %+v", m)
+	}
+}
+
+// Feature row 65: a client may be connected for so long, and then comes back.
+func TestConnectionLifetime(t *testing.T) {
+	t.Parallel()
+	s := serve(t, limits{})
+	s.clients.Configure(session.Settings{Mode: resource.ModeDefault, Verifier: auth.NewVerifier([]string{accessKey}), Quotas: resource.Quotas{MaxConnectionLifetimeSeconds: 600}})
+	a := s.server("chat", "server1")
+	c, id := s.connect(a, "ann")
+	end := time.Now().Add(600 * time.Second)
+	s.clients.Tick(end.Add(-5 * time.Second))
+	a.data(id, "still there\x1e")
+	c.expect("still there\x1e")
+	s.clients.Tick(end.Add(time.Second))
+	c.expect(closeMessage("The connection has reached its maximum lifetime.", true))
+	c.expectEnd()
+	s.endOf(session.Normal)
 	if m := receive[*svcproto.CloseConnection](a); m.ConnectionID != id {
 		t.Errorf("the app server is told %+v", m)
 	}

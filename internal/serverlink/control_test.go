@@ -3,6 +3,7 @@ package serverlink_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -12,8 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hubgate/hubgate/internal/hub"
+	"github.com/hubgate/hubgate/internal/serverlink"
 	"github.com/hubgate/hubgate/internal/session"
 	"github.com/hubgate/hubgate/internal/svcproto"
+	"github.com/hubgate/hubgate/internal/telemetry"
 	"github.com/hubgate/hubgate/internal/testkit"
 )
 
@@ -246,6 +249,24 @@ func TestClosing(t *testing.T) {
 		a.send(&svcproto.CloseConnection{ConnectionID: other.id})
 		gone(other, "", false)
 	})
+}
+
+// Feature row 81: app servers number their messages while somebody traces them.
+func TestTracingIDsAreAskedFor(t *testing.T) {
+	t.Parallel()
+	s := serve(t, limits{servers: serverlink.Limits{PingInterval: 20 * time.Millisecond}})
+	trace := telemetry.NewTrace(slog.New(slog.DiscardHandler))
+	s.servers.Trace = trace
+	a := s.server("chat", "server1")
+	for _, step := range []struct {
+		kinds telemetry.TraceKind
+		want  string
+	}{{telemetry.Messaging, "1"}, {telemetry.Connectivity, "0"}} {
+		trace.Configure(step.kinds)
+		if got, _ := receive[*svcproto.Ping](a).Get("d-m"); got != step.want {
+			t.Errorf("with %v traced the app server is asked for %q, want %q", step.kinds, got, step.want)
+		}
+	}
 }
 
 func TestPings(t *testing.T) {
