@@ -32,6 +32,9 @@ func (l *Link) greet(body []byte) error {
 		return refuse(textServerless)
 	}
 	l.kind, l.migration, l.stateful = m.ConnectionType, m.MigrationLevel, m.AllowStatefulReconnects
+	l.mu.Lock()
+	l.held = true // until clients can be given to it, for the app server may send them here as soon as it is greeted
+	l.mu.Unlock()
 	if err := l.Send(&svcproto.HandshakeResponse{ConnectionID: svcproto.Some(l.id)}); err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ type Link struct {
 	controls []byte    // whole control frames, which go out between messages
 	closeMsg []byte    // the close frame, which goes out last
 	closing  bool      // nothing may be added
+	held     bool      // pending and closeMsg wait for release
 	writing  bool      // somebody writes, and will write what is added meanwhile
 	err      error
 	data     svcproto.ConnectionData // reused by Data
@@ -120,6 +121,13 @@ func (l *Link) Data(client, payload []byte, kind svcproto.DataMessageType) error
 	l.pending = l.data.Append(l.roomyLocked())
 	l.data.ConnectionID, l.data.Payload = nil, nil
 	return l.flushUnlock()
+}
+
+// release lets go what was held back.
+func (l *Link) release() {
+	l.mu.Lock()
+	l.held = false
+	_ = l.flushUnlock() // an error ends the link, which its reader notices
 }
 
 func (l *Link) usableLocked() error {
@@ -205,6 +213,7 @@ func (l *Link) takeLocked() (out []byte) {
 	case l.err != nil:
 	case len(l.controls) > 0:
 		out, l.controls = l.controls, nil
+	case l.held:
 	case len(l.pending) > 0:
 		l.inflight = l.pending
 		l.pending, l.spare = l.spare, nil

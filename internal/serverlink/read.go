@@ -47,6 +47,7 @@ func (l *Link) run(rest []byte) {
 				l.end(ws.StatusPolicyViolation, textServerless)
 			}
 		}
+		l.release()
 		if err = l.frames(nil, l.dispatch); err == nil {
 			err = l.read(l.dispatch)
 		}

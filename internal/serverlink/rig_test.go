@@ -251,8 +251,6 @@ func (s *service) server(hubName, serverID string) *appServer {
 	if m := receive[*svcproto.HandshakeResponse](a); m.Error != "" || m.ConnectionID.Value != serverID+"-connection" {
 		s.t.Fatalf("the handshake was answered with %+v", m)
 	}
-	a.send(&svcproto.Ping{Values: []svcproto.PingValue{{Key: "status", Value: "1"}}})
-	receive[*svcproto.Ping](a) // from here on the service counts on this app server
 	return a
 }
 
