@@ -114,4 +114,3 @@ const statefulVersion = 2
 
 // textNoServer is what the client of a hub without an app server is told.
 const textNoServer = "No server available."
-
