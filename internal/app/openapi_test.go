@@ -1,0 +1,126 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hubgate/hubgate/internal/config"
+	"github.com/hubgate/hubgate/internal/resource"
+	"github.com/hubgate/hubgate/internal/store"
+	"github.com/hubgate/hubgate/internal/store/memstore"
+)
+
+// TestOpenAPIDocument starts a node whose API is described by a document, and starts it again when the document has changed: the gateway
+// answers what the document says, no more, with the policy that stands beside it.
+func TestOpenAPIDocument(t *testing.T) {
+	t.Parallel()
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }))
+	t.Cleanup(backend.Close)
+	dir, data := t.TempDir(), t.TempDir()
+	file := filepath.Join(dir, "hubgate.yaml")
+	document := func(paths string) {
+		t.Helper()
+		text := "openapi: 3.0.3\ninfo: {title: Pets}\nservers: [{url: 'https://pets.invalid'}]\npaths:\n" + paths
+		if err := os.WriteFile(filepath.Join(dir, "pets.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := func(t *testing.T) func(method, path string) int {
+		t.Helper()
+		c, err := config.Parse([]byte(`
+apiManagement:
+  - name: APIM1
+    apis:
+      - name: pets
+        openapi: pets.yaml
+        path: shop
+        serviceUrl: `+backend.URL+`
+        subscriptionRequired: false
+        operations:
+          - {method: DELETE, urlTemplate: "/pets/{id}"}
+          - {name: showpet, policy: '<policies><inbound><base/><return-response><set-status code="299"/></return-response></inbound></policies>'}
+`), file, os.LookupEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := run(t, Options{Config: c, DataDir: data, GatewayAddress: "127.0.0.1:0"})
+		return func(method, path string) int {
+			t.Helper()
+			return status(t, method, a.Gateway+"/shop"+path, "")
+		}
+	}
+	for _, step := range []struct {
+		name, paths string
+		want        map[string]int
+	}{
+		{
+			"first", "  /pets: {get: {operationId: listPets, responses: {}}}\n  /pets/{id}: {get: {operationId: showPet, parameters: [{name: id, in: path, required: true, schema: {type: string}}], responses: {}}}\n",
+			map[string]int{"GET /pets": 200, "GET /pets/7": 299, "DELETE /pets/7": 200, "POST /pets": 404},
+		},
+		{ // listPets has another name, which would be refused beside the old one.
+			"changed", "  /pets: {get: {operationId: allPets, responses: {}}, post: {operationId: addPet, responses: {}}}\n  /pets/{id}: {get: {operationId: showPet, parameters: [{name: id, in: path, required: true, schema: {type: string}}], responses: {}}}\n",
+			map[string]int{"GET /pets": 200, "GET /pets/7": 299, "DELETE /pets/7": 200, "POST /pets": 200},
+		},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			document(step.paths)
+			call := start(t)
+			got := map[string]int{}
+			for request := range step.want {
+				var method, path string
+				if _, err := fmt.Sscan(request, &method, &path); err != nil {
+					t.Fatal(err)
+				}
+				got[request] = call(method, path)
+			}
+			if diff := cmp.Diff(step.want, got); diff != "" {
+				t.Errorf("status of requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRemoveLeftOver keeps what is said, what is not an operation, and what belongs to others.
+func TestRemoveLeftOver(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	t.Cleanup(func() { _ = s.Close() })
+	apis := resource.NewID(resource.ApiManagement, "service", "APIM1")
+	api, other := apis.Child("apis", "pets"), apis.Child("apis", "pets2")
+	operation := func(api resource.ID, name string) *resource.Operation {
+		return &resource.Operation{ID: api.Child("operations", name), Method: "GET", URLTemplate: "/" + name}
+	}
+	policy := func(of resource.ID) *resource.Policy {
+		return &resource.Policy{ID: of.Child("policies", "policy"), Format: resource.PolicyXML, Value: "<policies/>"}
+	}
+	kept, gone := operation(api, "kept"), operation(api, "gone")
+	stored := []resource.Resource{
+		&resource.API{ID: api, Path: "pets"}, policy(api), kept, policy(kept.ID), gone, policy(gone.ID), operation(api, "kept2"),
+		&resource.API{ID: other, Path: "other"}, operation(other, "gone"),
+	}
+	if _, err := store.Apply(t.Context(), s, stored); err != nil {
+		t.Fatal(err)
+	}
+	said := []resource.Resource{stored[0], operation(apis.Child("apis", "PETS"), "Kept")}
+	if err := removeLeftOver(t.Context(), s, []resource.ID{api}, said); err != nil {
+		t.Fatal(err)
+	}
+	records, err := s.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []resource.ID
+	for _, r := range records {
+		got = append(got, r.ID)
+	}
+	want := []resource.ID{api, kept.ID, policy(kept.ID).ID, policy(api).ID, other, operation(other, "gone").ID}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what is stored (-want +got):\n%s", diff)
+	}
+}
