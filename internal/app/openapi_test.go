@@ -1,11 +1,14 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,7 +52,7 @@ apiManagement:
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, _ := run(t, Options{Config: c, DataDir: data, GatewayAddress: "127.0.0.1:0"})
+		a, _ := run(t, Options{Config: c, DataDir: data})
 		return func(method, path string) int {
 			t.Helper()
 			return status(t, method, a.Gateway+"/shop"+path, "")
@@ -83,6 +86,71 @@ apiManagement:
 				t.Errorf("status of requests (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestOpenAPIDefinitions lets policies use what a document says of bodies: its examples and its definitions.
+func TestOpenAPIDefinitions(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	document := `openapi: 3.0.3
+info: {title: Pets}
+paths:
+  /pets:
+    get: {operationId: listPets, responses: {'200': {description: All., content: {application/json: {example: [Rex]}}}}}
+    post: {operationId: addPet, requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Pet'}}}}, responses: {}}
+components: {schemas: {Pet: {type: object, required: [name]}}}
+`
+	if err := os.WriteFile(filepath.Join(dir, "pets.yaml"), []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Parse([]byte(`
+apiManagement:
+  - name: APIM1
+    apis:
+      - name: pets
+        openapi: pets.yaml
+        subscriptionRequired: false
+        operations:
+          - {name: listpets, policy: '<policies><inbound><mock-response content-type="application/json"/></inbound></policies>'}
+          - name: addpet
+            policy: |
+              <policies><inbound>
+                <validate-content unspecified-content-type-action="prevent" max-size="1024" size-exceeded-action="prevent"><content type="application/json" validate-as="json" action="prevent"/></validate-content>
+                <return-response><set-status code="201"/></return-response>
+              </inbound></policies>
+`), filepath.Join(dir, "hubgate.yaml"), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := run(t, Options{Config: c})
+	for _, test := range []struct{ method, body, want string }{
+		{http.MethodGet, "", `200 ["Rex"]`},
+		{http.MethodPost, `{"name":"Rex"}`, "201 "},
+		{http.MethodPost, `{}`, `400 { "statusCode": 400, "message": "Body of the request does not conform to the definition Pet`},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), test.method, a.Gateway+"/pets", strings.NewReader(test.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err := errors.Join(err, response.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		// White space of an example is its own matter.
+		got := fmt.Sprint(response.StatusCode, " ", string(body))
+		if response.StatusCode == http.StatusOK {
+			got = strings.Join(strings.Fields(got), " ")
+			got = strings.NewReplacer("[ ", "[", " ]", "]").Replace(got)
+		}
+		if !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s %s is answered %s, want %s", test.method, test.body, got, test.want)
+		}
 	}
 }
 
