@@ -2,7 +2,10 @@ package config
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/hubgate/hubgate/internal/resource"
@@ -122,6 +125,71 @@ func (s Schema) resource(api resource.ID) *resource.APISchema {
 		ContentType: orElse(s.ContentType, resource.SchemaOpenAPIComponents),
 		Document:    document,
 	}
+}
+
+// validateDefinitions reports operations that refer to a definition which the API's schemas do not have: a gateway would find it out
+// only when a request comes.
+func (a API) validateDefinitions(path string, report reporter) {
+	known := make(map[string]map[string]bool) // by schema, without regard to case, and definition
+	for _, s := range a.Schemas {
+		known[strings.ToLower(s.Name)] = s.definitions()
+	}
+	for k, o := range a.Operations {
+		place := orElse(o.place, fmt.Sprintf("%s.operations[%d]", path, k))
+		check := func(what, name, schemaID, typeName string) {
+			definitions, ok := known[strings.ToLower(schemaID)]
+			bare := strings.TrimPrefix(strings.TrimPrefix(typeName, "#/definitions/"), "#/components/schemas/")
+			switch {
+			case schemaID == "" && typeName == "":
+			case schemaID == "":
+				report(place, "the %s %s has a typeName without the schemaId of its schema", what, name)
+			case !ok:
+				report(place, "the %s %s refers to the schema %q, which the API does not have", what, name, schemaID)
+			case typeName != "" && definitions != nil && !definitions[bare]:
+				report(place, "the %s %s refers to the definition %q, which the schema %s does not have", what, name, typeName, schemaID)
+			}
+		}
+		parameters := func(what string, list []Parameter) {
+			for _, p := range list {
+				check(what, p.Name, p.SchemaID, p.TypeName)
+			}
+		}
+		bodies := func(list []Representation) {
+			for _, r := range list {
+				check("body", r.ContentType, r.SchemaID, r.TypeName)
+			}
+		}
+		parameters("template parameter", o.TemplateParameters)
+		parameters("query parameter", o.Request.QueryParameters)
+		parameters("header", o.Request.Headers)
+		bodies(o.Request.Representations)
+		for _, r := range o.Responses {
+			parameters("header", r.Headers)
+			bodies(r.Representations)
+		}
+	}
+}
+
+// definitions are the names in a schema, or nil when it is not readable, which is a problem of its own.
+func (s Schema) definitions() map[string]bool {
+	var document struct {
+		Components struct {
+			Schemas map[string]jsontext.Value `json:"schemas"`
+		} `json:"components"`
+		Definitions map[string]jsontext.Value `json:"definitions"`
+	}
+	if json.Unmarshal([]byte(s.Document), &document) != nil {
+		return nil
+	}
+	section := document.Components.Schemas
+	if strings.EqualFold(s.ContentType, resource.SchemaSwaggerDefinitions) {
+		section = document.Definitions
+	}
+	names := make(map[string]bool, len(section))
+	for name := range section {
+		names[name] = true
+	}
+	return names
 }
 
 func newParameter(p resource.TemplateParameter) Parameter { return Parameter(p) }
