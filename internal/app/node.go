@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -191,8 +192,38 @@ func (n *node) write(ctx context.Context) error {
 		}
 		resources = append(resources, story...)
 	}
-	_, err := store.Apply(ctx, n.store, resources)
-	return err
+	if _, err := store.Apply(ctx, n.store, resources); err != nil || n.options.Config == nil {
+		return err
+	}
+	return removeLeftOver(ctx, n.store, n.options.Config.Described(), resources)
+}
+
+// removeLeftOver deletes the operations of APIs with an OpenAPI document that are stored but no longer said, with what is below them. A
+// second import does the same in Azure ("API import restrictions and known issues"): the client of a document relies on what is in it, and one
+// operation under an old and a new name would be refused.
+func removeLeftOver(ctx context.Context, s store.Store, apis []resource.ID, said []resource.Resource) error {
+	wanted := make(map[string]bool, len(said))
+	for _, r := range said {
+		wanted[r.ResourceID().Key()] = true
+	}
+	for _, api := range apis {
+		records, err := s.List(ctx, api)
+		if err != nil {
+			return err
+		}
+		below := api.Key() + "/operations/"
+		for _, r := range slices.Backward(records) { // what is below a record comes after it
+			rest, ok := strings.CutPrefix(r.ID.Key(), below)
+			name, _, _ := strings.Cut(rest, "/")
+			if !ok || wanted[below+name] {
+				continue
+			}
+			if err := s.Delete(ctx, r.ID, store.AnyRevision); err != nil && resource.KindOf(err) != resource.NotFound {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // defaults are those that answer under a host name which nobody has.

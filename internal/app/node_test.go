@@ -25,7 +25,9 @@ func run(t *testing.T, o Options) (Addresses, *node) {
 		o.SignalRAddress = free
 	}
 	o.GatewayAddress, o.MetricsAddress, o.ChatRoomAddress = free, free, free
-	o.DataDir = t.TempDir()
+	if o.DataDir == "" {
+		o.DataDir = t.TempDir()
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

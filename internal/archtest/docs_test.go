@@ -141,8 +141,8 @@ func spans(cell string) []string {
 // fields adds the paths of the fields of a type of the configuration, and those of the defaults that are not zero, to defaults.
 func fields(at string, v reflect.Value, paths map[string]bool, defaults map[string]string) {
 	switch v.Interface().(type) {
-	case config.Secret, config.Policy:
-		paths[at] = true
+	case config.Secret, config.Policy, config.OpenAPI, []config.Parameter, []config.Representation:
+		paths[at] = true // forms of values, which have a table of their own
 		return
 	}
 	switch v.Kind() {
@@ -205,7 +205,8 @@ func TestConfigurationPage(t *testing.T) {
 			keys[name] = true
 		}
 	}
-	for _, form := range []reflect.Type{reflect.TypeFor[config.Secret](), reflect.TypeFor[config.Policy]()} {
+	for _, form := range []reflect.Type{reflect.TypeFor[config.Secret](), reflect.TypeFor[config.Policy](), reflect.TypeFor[config.OpenAPI](),
+		reflect.TypeFor[config.Parameter](), reflect.TypeFor[config.Representation]()} {
 		for i := range form.NumField() {
 			if name := form.Field(i).Tag.Get("yaml"); name != "" && !keys[name] {
 				t.Errorf("%s has no row for the key %s of a %s", configurationPage, name, form.Name())
@@ -233,16 +234,29 @@ func sameValue(said, value string) bool {
 	return false
 }
 
-// fileReference is a reference to a file in a configuration, which a page cannot bring along.
-var fileReference = regexp.MustCompile(`\bfile: [^},\n]+`)
+// References to files in a configuration, which a page cannot bring along.
+var (
+	fileReference     = regexp.MustCompile(`\bfile: [^},\n]+`)
+	documentReference = regexp.MustCompile(`\bopenapi: [^{},\n]+`)
+)
+
+// standInDocument has the operations that examples change.
+const standInDocument = `openapi: 3.0.3
+info: {title: Stand-in}
+paths:
+  /pets: {get: {operationId: listPets, responses: {}}, post: {operationId: createPet, responses: {}}}
+`
 
 // TestExamplesAreValid reads each YAML block of the manual as a configuration file.
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	stand := filepath.Join(dir, "stand-in")
-	if err := os.WriteFile(stand, []byte("<policies />"), 0o600); err != nil {
-		t.Fatal(err)
+	document := filepath.Join(dir, "stand-in.yaml")
+	for name, text := range map[string]string{stand: "<policies />", document: standInDocument} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	environment := func(string) (string, bool) { return "stand-in", true }
 	count := 0
@@ -253,6 +267,7 @@ func TestExamplesAreValid(t *testing.T) {
 			}
 			count++
 			text := fileReference.ReplaceAllString(b.text, "file: "+strconv.Quote(stand))
+			text = documentReference.ReplaceAllString(text, "openapi: "+strconv.Quote(document))
 			if _, err := config.Parse([]byte(text), filepath.Join(dir, "hubgate.yaml"), environment); err != nil {
 				t.Errorf("%s: %v", b, err)
 			}
@@ -363,7 +378,7 @@ func TestCommandLines(t *testing.T) {
 	}
 	for _, r := range rows(t, configurationPage, "flag") {
 		for _, flag := range spans(r.cells[0]) {
-			if !strings.Contains(ask("serve")+ask("demo")+ask("connection-string"), flag) {
+			if !strings.Contains(ask("serve")+ask("demo")+ask("connection-string")+ask("apim", "api", "import")+ask("apim", "api", "export"), flag) {
 				t.Errorf("%s:%d: no command has the flag %s", configurationPage, r.line, flag)
 			}
 		}

@@ -17,6 +17,13 @@ func newAPIMCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	policies.AddCommand(newPolicyCheckCommand(), newPolicyEvalCommand())
-	c.AddCommand(policies)
+	apis := &cobra.Command{
+		Use:   "api",
+		Short: "Import and export APIs as OpenAPI documents",
+		Args:  noArguments,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	apis.AddCommand(newAPIImportCommand(), newAPIExportCommand())
+	c.AddCommand(apis, policies)
 	return c
 }

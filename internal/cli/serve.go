@@ -37,6 +37,9 @@ func newServeCommand(runNode runner) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
+			for _, w := range cfg.Warnings() {
+				logger.Warn("an OpenAPI document has what an API has no place for", "warning", w)
+			}
 			return runUntilSignal(c.Context(), runNode, options(cfg, logger), func(a app.Addresses) error {
 				if flags.json {
 					return printJSON(c.OutOrStdout(), a)

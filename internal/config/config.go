@@ -153,18 +153,26 @@ type NamedValue struct {
 type API struct {
 	// Name is unique in the service. It is needed.
 	Name string `yaml:"name"`
-	// DisplayName is what the portal shows. Default: the name.
+	// DisplayName is what the portal shows. Default: the title of the OpenAPI document, else the name.
 	DisplayName string `yaml:"displayName"`
+	// Description is a text of any length. Default: that of the OpenAPI document.
+	Description string `yaml:"description"`
 	// Type is http or websocket. Default: http.
 	Type string `yaml:"type"`
+	// OpenAPI is a document that says what an HTTP API has. What stands beside it goes before it, field by field.
+	OpenAPI OpenAPI `yaml:"openapi"`
 	// Path is the API URL suffix. An HTTP API and a WebSocket API may have the same one. Default: the root.
 	Path string `yaml:"path"`
 	// ServiceURL is the backend: an http or https URL, for a WebSocket API a ws or wss one. An HTTP API may have none when its policies answer.
+	// Default: the first https server of the OpenAPI document.
 	ServiceURL string `yaml:"serviceUrl"`
 	// SubscriptionRequired says that a call needs a subscription key. Default: true, as in Azure.
 	SubscriptionRequired *bool `yaml:"subscriptionRequired"`
 	// Operations are what an HTTP API answers; it answers 404 to everything else. A WebSocket API has none but onHandshake, which is there by itself.
+	// Beside an OpenAPI document, one with the name of an operation there, or with its method and template, changes that operation.
 	Operations []Operation `yaml:"operations"`
+	// Schemas hold the definitions that operations refer to.
+	Schemas []Schema `yaml:"schemas"`
 	// Policy is the policy document of the API.
 	Policy Policy `yaml:"policy"`
 }
@@ -175,12 +183,23 @@ type Operation struct {
 	Name string `yaml:"name"`
 	// DisplayName is what the portal shows. Default: the method and the template.
 	DisplayName string `yaml:"displayName"`
+	// Description is a text of any length.
+	Description string `yaml:"description"`
 	// Method is an HTTP method like POST. It is needed.
 	Method string `yaml:"method"`
 	// URLTemplate is the path below the API's, with {parameters} and /* at the end. Default: /.
 	URLTemplate string `yaml:"urlTemplate"`
+	// TemplateParameters describe the parameters of the template; matching does not need it.
+	TemplateParameters []Parameter `yaml:"templateParameters"`
+	// Request says what the operation takes, for validate-parameters and validate-content.
+	Request Request `yaml:"request"`
+	// Responses say what it answers, for mock-response and the policies that validate.
+	Responses []Response `yaml:"responses"`
 	// Policy is the policy document of the operation.
 	Policy Policy `yaml:"policy"`
+
+	// place is where in the file it comes from, when that is not its place in the list.
+	place string
 }
 
 // Limits bound what others may ask of the node. Sizes are numbers of bytes or have a unit: KiB, MiB or GiB. Each must be above 0 unless it says otherwise.

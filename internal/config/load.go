@@ -105,6 +105,7 @@ func (r *resolver) resolve(c *Config) {
 			for o := range s.APIs[k].Operations {
 				r.policy(fmt.Sprintf("%s.operations[%d].policy", path, o), &s.APIs[k].Operations[o].Policy)
 			}
+			r.openAPI(path, &s.APIs[k])
 		}
 	}
 }

@@ -130,22 +130,31 @@ func (c *Config) service(path string, s Service) []placed {
 		all = append(all, placed{path, &resource.API{
 			ID:                   id,
 			DisplayName:          orElse(a.DisplayName, a.Name),
+			Description:          a.Description,
 			Type:                 resource.APIType(a.Type),
 			Path:                 a.Path,
 			ServiceURL:           a.ServiceURL,
 			SubscriptionRequired: a.SubscriptionRequired == nil || *a.SubscriptionRequired,
 		}, map[string]string{"id": "name"}})
 		all = appendPolicy(all, path, id, a.Policy)
+		for k, schema := range a.Schemas {
+			path := orElse(schema.place, fmt.Sprintf("%s.schemas[%d]", path, k))
+			all = append(all, placed{path, schema.resource(id), map[string]string{"id": "name"}})
+		}
 		for k, o := range a.Operations {
-			path := fmt.Sprintf("%s.operations[%d]", path, k)
+			path := orElse(o.place, fmt.Sprintf("%s.operations[%d]", path, k))
 			template := orElse(o.URLTemplate, "/")
 			id := id.Child("operations", orElse(o.Name, operationName(o.Method, template)))
 			all = append(all, placed{path, &resource.Operation{
 				ID:          id,
 				DisplayName: orElse(o.DisplayName, o.Method+" "+template),
+				Description: o.Description,
 				Method:      o.Method,
 				URLTemplate: template,
 				// A template's parameters need no declaration to match.
+				TemplateParameters: each(o.TemplateParameters, Parameter.resource),
+				Request:            o.Request.resource(),
+				Responses:          each(o.Responses, Response.resource),
 			}, map[string]string{"id": "name"}})
 			all = appendPolicy(all, path, id, o.Policy)
 		}

@@ -129,6 +129,7 @@ func (c *Config) validateResources(report reporter) {
 	}
 	for i, s := range c.APIManagement {
 		for k, a := range s.APIs {
+			a.validateDefinitions(fmt.Sprintf("apiManagement[%d].apis[%d]", i, k), report)
 			if resource.APIType(a.Type) == resource.APITypeWebSocket && len(a.Operations) > 0 {
 				report(fmt.Sprintf("apiManagement[%d].apis[%d].operations", i, k), "a WebSocket API has no operations but onHandshake, which is there by itself; a policy of the API holds for it")
 			}

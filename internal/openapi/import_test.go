@@ -159,7 +159,7 @@ func TestLimits(t *testing.T) {
 		{"aliases", bomb, "those repeated by aliases included"},
 		{"circle of aliases", "a: &a [*a]\n", "nests deeper than 100 levels"},
 		{"expansion", expanding.String(), "the document becomes larger than"},
-		{"path", head + `"paths":{"/` + strings.Repeat("x", maxTemplate) + `":{"get":{"responses":{}}}}}`, "at most 1000 are allowed"},
+		{"path", head + `"paths":{"/` + strings.Repeat("x", resource.MaxURLTemplate) + `":{"get":{"responses":{}}}}}`, "at most 1000 are allowed"},
 		{"query", head + `"paths":{"/a":{"get":{"responses":{},"parameters":[` + strings.TrimSuffix(query.String(), ",") + `]}}}}`, "the URL template has more than 1000 characters"},
 		{"chain", head + `"paths":{},"components":{"schemas":{` + chain.String() + `}}}`, "more than 200 definitions refer to one another"},
 		{"duplicate in JSON", `{"a":1,"a":2}`, "duplicate"},

@@ -127,8 +127,8 @@ type queryPart struct {
 
 // template reads the path and, in x-ms-paths, the query.
 func (r *operationReader) template() bool {
-	if r.length = len(r.path); r.length > maxTemplate {
-		r.errorf(r.node, "the path has %d characters; at most %d are allowed", r.length, maxTemplate)
+	if r.length = len(r.path); r.length > resource.MaxURLTemplate {
+		r.errorf(r.node, "the path has %d characters; at most %d are allowed", r.length, resource.MaxURLTemplate)
 		return false
 	}
 	for i := range len(r.path) {
@@ -165,7 +165,7 @@ func (r *operationReader) template() bool {
 
 // unique notes an operation that no request could tell from an earlier one.
 func (r *operationReader) unique() bool {
-	key := r.operation.Method + " " + matchKey(r.operation.URLTemplate)
+	key := r.operation.Method + " " + MatchKey(r.operation.URLTemplate)
 	if first := r.templates[key]; first != nil {
 		r.errorf(r.node, "the operation has the same method and URL template as the one at %s (line %d): %s %s", first.pointer(), first.line, r.operation.Method, r.operation.URLTemplate)
 		return false

@@ -155,8 +155,8 @@ func (r *operationReader) queryParameter(p *node, name string) {
 		return
 	}
 	part := queryPart{name: name, value: "{" + name + "}", raw: escapeQueryName(name) + "={" + name + "}"}
-	if r.length += len(part.raw) + 1; r.length > maxTemplate {
-		r.errorf(p, "with its required query parameters the URL template has more than %d characters; import required query parameters as query parameters", maxTemplate)
+	if r.length += len(part.raw) + 1; r.length > resource.MaxURLTemplate {
+		r.errorf(p, "with its required query parameters the URL template has more than %d characters; import required query parameters as query parameters", resource.MaxURLTemplate)
 		return
 	}
 	r.declared[name], r.lower[strings.ToLower(name)] = true, true

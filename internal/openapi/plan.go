@@ -76,13 +76,13 @@ func Plan(existing []resource.Resource, imported *Result) (*Changes, error) {
 	donors := map[string]*resource.Operation{}
 	for _, r := range existing {
 		if o, ok := r.(*resource.Operation); ok && have[o.ID.Key()] == r {
-			if key := o.Method + " " + matchKey(o.URLTemplate); donors[key] == nil {
+			if key := o.Method + " " + MatchKey(o.URLTemplate); donors[key] == nil {
 				donors[key] = o
 			}
 		}
 	}
 	for _, o := range imported.Operations {
-		donor := donors[o.Method+" "+matchKey(o.URLTemplate)]
+		donor := donors[o.Method+" "+MatchKey(o.URLTemplate)]
 		if _, there := have[o.ID.Key()]; there || donor == nil {
 			continue
 		}

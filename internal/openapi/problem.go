@@ -33,6 +33,19 @@ func (p Problem) String() string {
 	return b.String()
 }
 
+// In is the message with its place in a file, as compilers write it: "shop.yaml:7:3: /paths: …".
+func (p Problem) In(file string) string {
+	place := file
+	if p.Line > 0 {
+		place += fmt.Sprintf(":%d", p.Line)
+		if p.Column > 0 {
+			place += fmt.Sprintf(":%d", p.Column)
+		}
+	}
+	p.Line = 0
+	return place + ": " + p.String()
+}
+
 // Warning is something that was left out or changed, and how often. Its place is the first one.
 type Warning struct {
 	Problem
@@ -41,14 +54,19 @@ type Warning struct {
 }
 
 // String is the problem, and the number of further places.
-func (w Warning) String() string {
+func (w Warning) String() string { return w.Problem.String() + w.more() }
+
+// In is [Problem.In], and the number of further places.
+func (w Warning) In(file string) string { return w.Problem.In(file) + w.more() }
+
+func (w Warning) more() string {
 	switch {
 	case w.Count == 2:
-		return w.Problem.String() + " (and at 1 more place)"
+		return " (and at 1 more place)"
 	case w.Count > 2:
-		return fmt.Sprintf("%s (and at %d more places)", w.Problem, w.Count-1)
+		return fmt.Sprintf(" (and at %d more places)", w.Count-1)
 	}
-	return w.Problem.String()
+	return ""
 }
 
 // Error is what is wrong with a document: at least one problem, at most [MaxProblems].

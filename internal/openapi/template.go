@@ -9,9 +9,6 @@ import (
 	"github.com/hubgate/hubgate/internal/resource"
 )
 
-// maxTemplate is the most bytes of a URL template (API Management: 1000 characters).
-const maxTemplate = 1000
-
 // templateNames are the parameters of a template's path in order. A problem says why it is no template. The wildcard is named "*",
 // or path when it is written {*path}.
 func templateNames(path string) (names []string, problem string) {
@@ -117,9 +114,9 @@ func escapeQueryName(name string) string {
 	return b.String()
 }
 
-// matchKey is a URL template in a form in which two that match the same requests are equal: in lower case, without the names of
+// MatchKey is a URL template in a form in which two that match the same requests are equal: in lower case, without the names of
 // parameters, without slashes at the end, the query in order.
-func matchKey(template string) string {
+func MatchKey(template string) string {
 	path, query, _ := resource.CutURLTemplate(template)
 	var b strings.Builder
 	withoutNames := func(text string) {

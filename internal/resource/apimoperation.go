@@ -63,6 +63,9 @@ type Operation struct {
 	Responses          []OperationResponse `json:"responses,omitempty"`
 }
 
+// MaxURLTemplate is the most bytes that a URL template may have (API Management: 1000 characters).
+const MaxURLTemplate = 1000
+
 // CutURLTemplate splits a URL template at its first ? outside braces. Without one, query is empty and found is false.
 func CutURLTemplate(template string) (path, query string, found bool) {
 	depth := 0
@@ -97,8 +100,8 @@ func (o *Operation) Validate() error {
 	if !httpToken.MatchString(o.Method) {
 		return Invalidf(o.ID, "method", "%q is not an HTTP method like GET or POST", o.Method)
 	}
-	if o.URLTemplate == "" || len(o.URLTemplate) > 1000 {
-		return Invalidf(o.ID, "urlTemplate", "has %d characters; 1 to 1000 are allowed, and / is the API's own address", len(o.URLTemplate))
+	if o.URLTemplate == "" || len(o.URLTemplate) > MaxURLTemplate {
+		return Invalidf(o.ID, "urlTemplate", "has %d characters; 1 to %d are allowed, and / is the API's own address", len(o.URLTemplate), MaxURLTemplate)
 	}
 	for i, p := range o.TemplateParameters {
 		if p.Name == "" {

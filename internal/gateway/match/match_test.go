@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hubgate/hubgate/internal/resource"
 )
 
 func api(name, suffix string, operations ...string) API {
@@ -237,7 +239,7 @@ func TestConflicts(t *testing.T) {
 func TestParseTemplateRefuses(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"/a/{}", "/a/{b", "/a/b}", "/*/a", "/a*", "/{a}{b}", "/{a}/{A}", "/a?b={a}&c={a}", "/a//b", "/a?={b}", "/a?b=x{c}", "/a#b", "/a\n", "/{a?b}", "/%zz", "/" + strings.Repeat("a", MaxTemplate),
+		"/a/{}", "/a/{b", "/a/b}", "/*/a", "/a*", "/{a}{b}", "/{a}/{A}", "/a?b={a}&c={a}", "/a//b", "/a?={b}", "/a?b=x{c}", "/a#b", "/a\n", "/{a?b}", "/%zz", "/" + strings.Repeat("a", resource.MaxURLTemplate),
 	} {
 		if _, err := ParseTemplate(text); err == nil {
 			t.Errorf("%q was taken", text)

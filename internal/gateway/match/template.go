@@ -11,9 +11,6 @@ import (
 	"github.com/hubgate/hubgate/internal/resource"
 )
 
-// MaxTemplate is the most bytes that a URL template may have.
-const MaxTemplate = 1000
-
 // Template is a URL template taken apart.
 type Template struct {
 	segments []segment
@@ -54,8 +51,8 @@ func (t *Template) Parameters() []string {
 
 // ParseTemplate takes a URL template apart: "/orders/{id}/items", "/files/*", "/files/{*path}", "/find?q={text}&kind=open".
 func ParseTemplate(text string) (*Template, error) {
-	if len(text) > MaxTemplate {
-		return nil, fmt.Errorf("the URL template has %d characters; at most %d are allowed", len(text), MaxTemplate)
+	if len(text) > resource.MaxURLTemplate {
+		return nil, fmt.Errorf("the URL template has %d characters; at most %d are allowed", len(text), resource.MaxURLTemplate)
 	}
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] == 0x7f || text[i] == '#' {
