@@ -65,13 +65,21 @@ var rules = []rule{
 		except: []string{"internal/natsd", "internal/bus/natsbus", "internal/store/natskv"},
 	},
 	{
+		why: "the bus carries bytes and knows nobody who sends or gets them", from: []string{"internal/bus"},
+		to: join(realtime, gateway, management, []string{"internal/store", "internal/resource", "internal/config"}),
+	},
+	{
+		why: "counters state the small interfaces that they need of the bus and the store", from: []string{"internal/gateway/limit"},
+		to: []string{"internal/bus", "internal/store", "internal/natsd"}, productOnly: true,
+	},
+	{
 		why: "WebSocket frames are the matter of few packages", to: []string{"github.com/gobwas/ws", "github.com/coder/websocket"},
 		except:      []string{"internal/transport/websocket", "internal/gateway/proxy", "internal/serverlink", "appserver"},
 		productOnly: true,
 	},
 	{
-		why: "the store's contract tests and the test kit are for tests", to: []string{"internal/testkit", "internal/store/storetest", "testing"},
-		except: []string{"internal/testkit", "internal/store/storetest"}, productOnly: true,
+		why: "the store's contract tests and the test kit are for tests", to: []string{"internal/testkit", "internal/store/storetest", "internal/bus/bustest", "internal/natsd/natstest", "testing"},
+		except: []string{"internal/testkit", "internal/store/storetest", "internal/bus/bustest", "internal/natsd/natstest"}, productOnly: true,
 	},
 	{
 		why: "logging is log/slog, passed in", to: []string{"log"}, productOnly: true,
@@ -169,6 +177,13 @@ func TestRules(t *testing.T) {
 		{"internal/session", module + "/internal/transport/websocket", false},
 		{"internal/store/natskv", "github.com/nats-io/nats.go/jetstream", false},
 		{"internal/store", "github.com/nats-io/nats.go", true},
+		{"internal/bus/natsbus", "github.com/nats-io/nats.go", false},
+		{"internal/bus", "github.com/nats-io/nats.go", true},
+		{"internal/bus", module + "/internal/gateway/limit", true},
+		{"internal/bus/natsbus", module + "/internal/bus", false},
+		{"internal/gateway/limit", module + "/internal/bus", true},
+		{"internal/app", module + "/internal/bus/bustest", true},
+		{"internal/natsd", module + "/internal/natsd/natstest", true},
 		{"internal/transport/websocket", "github.com/gobwas/ws", false},
 		{"internal/transport/sse", "github.com/gobwas/ws/wsutil", true},
 		{"internal/session", "github.com/coder/websocket", true},
