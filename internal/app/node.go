@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hubgate/hubgate/internal/bus/natsbus"
 	"github.com/hubgate/hubgate/internal/config"
 	"github.com/hubgate/hubgate/internal/message"
 	"github.com/hubgate/hubgate/internal/natsd"
@@ -72,6 +73,7 @@ type node struct {
 	nats       *natsd.Server
 	store      store.Store
 	groupStore store.Store // of the groups of users
+	quotaStore store.Store // of the counts of quotas
 	state      *state
 	health     telemetry.Health
 	pool       *message.Pool
@@ -109,7 +111,7 @@ func (n *node) start(ctx context.Context) error {
 	if n.nats, err = natsd.Start(ctx, natsd.Options{URL: n.options.NATSURL, Dir: n.options.DataDir, Name: nodeID, Logger: n.log}); err != nil {
 		return err
 	}
-	if n.store, err = natskv.Open(ctx, n.nats.Conn(), natskv.Options{Logger: n.log}); err != nil {
+	if n.store, err = n.openStore(ctx, natskv.DefaultBucket); err != nil {
 		return err
 	}
 	if err := n.write(ctx); err != nil {
@@ -120,11 +122,17 @@ func (n *node) start(ctx context.Context) error {
 	limits := newLimits(n.settings.Limits)
 	limits.secrets = n.settings.SecretReferences.Rules()
 	n.state = newState(nodeID, n.pool, newMetrics(registry), limits, n.log)
-	if n.groupStore, err = natskv.Open(ctx, n.nats.Conn(), natskv.Options{Bucket: userGroupsBucket, Logger: n.log}); err != nil {
+	if n.groupStore, err = n.openStore(ctx, userGroupsBucket); err != nil {
 		return err
 	}
 	n.state.userGroups = newUserGroups(n.groupStore, n.log)
-	n.state.dataDir = n.options.DataDir
+	if n.quotaStore, err = n.openStore(ctx, quotasBucket); err != nil {
+		return err
+	}
+	n.state.quotaStore = n.quotaStore
+	if !n.nats.Embedded() { // which no other node reaches
+		n.state.bus = natsbus.New(n.nats.Conn())
+	}
 	n.state.gateway = n.settings.Gateway
 	if c := n.secure[listenGateway]; c != nil {
 		n.state.clientRoots = c.authorities()
@@ -143,7 +151,6 @@ func (n *node) start(ctx context.Context) error {
 	synced := make(chan struct{})
 	n.spawn(func() error { return n.state.follow(background, n.store, func() { close(synced) }) })
 	n.spawn(func() error { n.state.tick(background); return nil })
-	n.spawn(func() error { n.state.keepQuotas(background); return nil })
 	select {
 	case <-synced:
 	case err := <-n.failed:
@@ -158,6 +165,15 @@ func (n *node) start(ctx context.Context) error {
 		return n.startChatRoom(ctx)
 	}
 	return nil
+}
+
+// openStore opens a bucket. Without one it gives no store, not an empty one, which end would close.
+func (n *node) openStore(ctx context.Context, bucket string) (store.Store, error) {
+	s, err := natskv.Open(ctx, n.nats.Conn(), natskv.Options{Bucket: bucket, Logger: n.log})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // newNodeID makes the part of connection ids that says which node they are of.
@@ -431,6 +447,14 @@ func (n *node) end() error {
 	}
 	if n.state != nil && n.state.userGroups != nil {
 		n.state.userGroups.close()
+	}
+	if n.state != nil {
+		last, cancel := context.WithTimeout(context.Background(), countersTimeout)
+		n.state.closeCounters(last)
+		cancel()
+	}
+	if n.quotaStore != nil {
+		errs = append(errs, n.quotaStore.Close())
 	}
 	if n.groupStore != nil {
 		errs = append(errs, n.groupStore.Close())

@@ -1,105 +1,110 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io/fs"
-	"log/slog"
-	"os"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/hubgate/hubgate/internal/bus"
 	"github.com/hubgate/hubgate/internal/gateway/limit"
+	"github.com/hubgate/hubgate/internal/resource"
+	"github.com/hubgate/hubgate/internal/store"
 )
 
-// quotaInterval is how often the counts of quotas are written. What a node that dies has counted since is lost.
-const quotaInterval = 30 * time.Second
+// quotasBucket is where the counts of quotas are kept, apart from the resources.
+const quotasBucket = "hubgate-quotas"
 
-// quotas keep the counts of one API Management service in a file of the data directory, so that a quota for a month outlives a restart.
-type quotas struct {
-	counters *limit.Local
-	file     string // "" keeps them in memory alone
-	written  []byte
-	log      *slog.Logger
-}
-
-// openQuotas reads the counts that were kept. Ones that cannot be read are given up: a gateway that does not start would be worse.
-func openQuotas(dir, service string, log *slog.Logger) *quotas {
-	q := &quotas{counters: limit.NewLocal(), log: log}
-	if dir == "" {
-		return q
+// countersOf are the counters of a service, which stay when the service is deleted and made again. Nodes that share a bus share them, and quotas
+// outlive the node with a store for them.
+func (s *state) countersOf(service string) *limit.Local {
+	s.countersMu.Lock()
+	defer s.countersMu.Unlock()
+	key := strings.ToLower(service)
+	c := s.counters[key]
+	if c != nil {
+		return c
 	}
-	q.file = filepath.Join(dir, "quotas-"+strings.ToLower(service)+".jsonl")
-	data, err := os.ReadFile(q.file)
-	if err == nil {
-		err = q.counters.Load(bytes.NewReader(data))
+	o := limit.Options{Logger: s.log.With("service", service)}
+	if s.bus != nil {
+		o.Peers = &peers{s.bus, "limits." + key}
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Error("the kept counts of quotas cannot be read; they begin anew", "file", q.file, "reason", err)
+	if s.quotaStore != nil {
+		o.Records = &quotaRecords{s.quotaStore, resource.ID("/" + key)}
 	}
-	return q
-}
-
-// save writes the counts when they have changed, to a new file that then takes the old one's place.
-func (q *quotas) save() {
-	if q.file == "" {
-		return
-	}
-	var out bytes.Buffer
-	err := q.counters.Save(&out)
-	if err == nil && bytes.Equal(out.Bytes(), q.written) {
-		return
-	}
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(q.file), 0o700) // with an outside NATS nobody else has made it
-	}
-	if err == nil {
-		err = os.WriteFile(q.file+".new", out.Bytes(), 0o600)
-	}
-	if err == nil {
-		err = os.Rename(q.file+".new", q.file)
-	}
+	c, err := limit.Open(context.Background(), o)
 	if err != nil {
-		q.log.Error("the counts of quotas cannot be kept", "file", q.file, "reason", err)
-		return
+		// A gateway that does not start would be worse.
+		s.log.Error("rate limits and quotas count on this node alone, and begin anew", "service", service, "reason", err)
+		c = limit.NewLocal()
 	}
-	q.written = out.Bytes()
+	s.counters[key] = c
+	return c
 }
 
-// keepQuotas writes the counts of all services now and then, and once more when ctx ends.
-func (s *state) keepQuotas(ctx context.Context) {
-	ticker := time.NewTicker(quotaInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			s.saveQuotas()
-		case <-ctx.Done():
-			s.saveQuotas()
-			return
+// closeCounters saves the counts of all quotas.
+func (s *state) closeCounters(ctx context.Context) {
+	s.countersMu.Lock()
+	defer s.countersMu.Unlock()
+	for service, c := range s.counters {
+		if err := c.Close(ctx); err != nil {
+			s.log.Error("what was counted of quotas since they were saved last is lost", "service", service, "reason", err)
 		}
 	}
 }
 
-func (s *state) saveQuotas() {
-	s.quotaMu.Lock()
-	defer s.quotaMu.Unlock()
-	for _, q := range s.quotas {
-		q.save()
-	}
+// peers are the counters of one service on the other nodes.
+type peers struct {
+	bus   bus.Bus
+	topic string
 }
 
-// quotasOf are the counters of a service, which stay when the service is deleted and made again.
-func (s *state) quotasOf(service string) *limit.Local {
-	s.quotaMu.Lock()
-	defer s.quotaMu.Unlock()
-	key := strings.ToLower(service)
-	q := s.quotas[key]
-	if q == nil {
-		q = openQuotas(s.dataDir, service, s.log)
-		s.quotas[key] = q
-	}
-	return q.counters
+func (p *peers) Publish(body []byte) error { return p.bus.Publish(p.topic, body) }
+
+func (p *peers) Subscribe(receive func([]byte)) (func(), error) {
+	return p.bus.Subscribe(p.topic, receive)
 }
+
+// quotaRecords keeps the quotas of one service in a store, each record below the service's id.
+type quotaRecords struct {
+	store store.Store
+	id    resource.ID
+}
+
+func (q *quotaRecords) Read(ctx context.Context, part int) ([]byte, uint64, error) {
+	r, err := q.store.Get(ctx, q.record(part))
+	if resource.KindOf(err) == resource.NotFound {
+		return nil, 0, nil
+	}
+	return r.Value, r.Revision, err
+}
+
+func (q *quotaRecords) Write(ctx context.Context, part int, value []byte, revision uint64) (uint64, error) {
+	revision, err := q.store.Put(ctx, q.record(part), value, revision)
+	if kind := resource.KindOf(err); kind == resource.PreconditionFailed || kind == resource.Conflict {
+		return 0, limit.ErrChanged
+	}
+	return revision, err
+}
+
+func (q *quotaRecords) Watch(ctx context.Context, changed func(int, []byte, uint64)) error {
+	events, err := q.store.Watch(ctx, q.id)
+	if err != nil {
+		return err
+	}
+	for e := range events {
+		part, err := strconv.Atoi(e.Record.ID.Name())
+		if e.Synced || e.Deleted || err != nil || q.record(part).Key() != e.Record.ID.Key() {
+			continue
+		}
+		changed(part, e.Record.Value, e.Record.Revision)
+	}
+	return ctx.Err()
+}
+
+func (q *quotaRecords) record(part int) resource.ID {
+	return q.id + resource.ID("/"+strconv.Itoa(part))
+}
+
+// countersTimeout bounds the last save of quotas when a node ends.
+const countersTimeout = 15 * time.Second

@@ -15,9 +15,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hubgate/hubgate/internal/bus"
 	"github.com/hubgate/hubgate/internal/config"
 	"github.com/hubgate/hubgate/internal/gateway"
 	"github.com/hubgate/hubgate/internal/gateway/identity"
+	"github.com/hubgate/hubgate/internal/gateway/limit"
 	"github.com/hubgate/hubgate/internal/message"
 	"github.com/hubgate/hubgate/internal/resource"
 	"github.com/hubgate/hubgate/internal/store"
@@ -93,9 +95,10 @@ type state struct {
 	instances map[string]*instance
 	services  map[string]*gateway.Gateway
 
-	dataDir string // where the counts of quotas are kept; "" keeps them in memory
-	quotaMu sync.Mutex
-	quotas  map[string]*quotas // by service, in lower case
+	bus        bus.Bus     // to the other nodes; nil when there can be none
+	quotaStore store.Store // where the counts of quotas are kept; nil keeps them in memory
+	countersMu sync.Mutex
+	counters   map[string]*limit.Local // by service, in lower case
 
 	mu      sync.Mutex
 	running []*instance // for tick, readiness and shutdown
@@ -105,7 +108,7 @@ func newState(nodeID string, pool *message.Pool, m *metrics, l limits, log *slog
 	return &state{
 		nodeID: nodeID, codec: store.NewCodec(resourceTypes()), pool: pool, metrics: m, limits: l, log: log,
 		records: make(map[string]store.Record), instances: make(map[string]*instance), services: make(map[string]*gateway.Gateway),
-		quotas: make(map[string]*quotas),
+		counters: make(map[string]*limit.Local),
 	}
 }
 
@@ -234,7 +237,7 @@ func (s *state) applyService(key string, record store.Record) {
 		log := s.log.With("service", record.ID.Name())
 		o := gateway.Options{Service: record.ID, Logger: log, Local: s.localHandler, AnyScheme: s.anyScheme,
 			Region: s.gateway.Region, InstanceID: s.nodeID, CacheSize: int(s.gateway.CacheSize), Identity: identityOf(s.gateway.Identity),
-			ClientRoots: s.clientRoots, Counters: s.quotasOf(record.ID.Name()),
+			ClientRoots: s.clientRoots, Counters: s.countersOf(record.ID.Name()),
 			Metrics: s.metrics.gateways.Service(record.ID.Name())}
 		if s.gateway.RequestLog {
 			o.RequestLog = log

@@ -1,9 +1,7 @@
 package limit
 
 import (
-	"bytes"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -111,27 +109,9 @@ func TestQuotaPeriods(t *testing.T) {
 		if u := take(t, l, key, 1, 1); u.Allowed || u.Retry != 200*time.Second {
 			t.Fatalf("the period ends 300 s after the anchor: %+v", u)
 		}
-		var state bytes.Buffer
-		if err := l.Save(&state); err != nil {
-			t.Fatal(err)
-		}
-		restarted := NewLocal()
-		if err := restarted.Load(bytes.NewReader(state.Bytes())); err != nil {
-			t.Fatal(err)
-		}
-		if u := take(t, restarted, key, 1, 1); u.Allowed {
-			t.Fatal("the quota is forgotten by a restart")
-		}
 		time.Sleep(200 * time.Second)
 		if u := take(t, l, key, 1, 1); !u.Allowed {
 			t.Fatalf("a new period: %+v", u)
-		}
-		late := NewLocal()
-		if err := late.Load(bytes.NewReader(state.Bytes())); err != nil {
-			t.Fatal(err)
-		}
-		if u := take(t, late, key, 1, 1); !u.Allowed {
-			t.Fatal("a period that is over counts after a restart")
 		}
 	})
 }
@@ -162,15 +142,6 @@ func TestEndlessQuota(t *testing.T) {
 			t.Fatalf("%+v", u)
 		}
 	})
-}
-
-func TestLoadRefusesNonsense(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{"{", `{"kind":1,"value":"x"}`, `{"kind":2,"value":"x","total":-1}`, `[]`} {
-		if err := NewLocal().Load(strings.NewReader(text)); err == nil {
-			t.Errorf("%s is taken", text)
-		}
-	}
 }
 
 func TestCountersAreBounded(t *testing.T) {

@@ -2,10 +2,7 @@ package limit
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"hash/maphash"
-	"io"
 	"sync"
 	"time"
 )
@@ -22,21 +19,26 @@ const (
 	sweepInterval = 30 * time.Second
 )
 
-// Local counts on this node, in memory.
+// Local counts on this node, in memory. Made by [Open] it also knows what other nodes count.
 type Local struct {
 	seed   maphash.Seed
 	base   time.Time // from which sliding windows measure, so that a clock that is set does not move them
 	most   int       // counters in a shard
 	shards [shards]shard
+
+	cluster *cluster // nil for one node that keeps nothing
 }
 
 type shard struct {
 	mu       sync.Mutex
 	counters map[Key]*counter
 	swept    time.Duration // since Local.base
+
+	// Counters that have counted since they were told to other nodes, and since they were saved.
+	untold, unsaved []*counter
 }
 
-// counter is a sliding window or the current period of a quota.
+// counter is a sliding window or the current period of a quota, as far as this node has counted. Its shard's lock guards it.
 type counter struct {
 	total int64
 
@@ -45,6 +47,15 @@ type counter struct {
 
 	period int64 // number of a quota's period since its anchor
 	end    time.Time
+
+	// Of a node that shares its counts; see [cluster].
+	elsewhere *elsewhere
+	kind      Kind
+	length    time.Duration // of the window
+	told      time.Duration // the beginning of the last run that others know
+	saving    int64         // of total, what is about to be saved
+	saves     uint64        // the last save that took something off total
+	listed    listed
 }
 
 // run is calls that came close after each other.
@@ -69,12 +80,17 @@ func (l *Local) Take(_ context.Context, key Key, limit, n int64) (Usage, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := l.counter(s, key, now)
-	wanted := max(n, 1)
-	if c.total+wanted <= limit {
-		c.add(key, now.Sub(l.base), n)
-		return Usage{Allowed: true, Used: c.total}, nil
+	since := now.Sub(l.base)
+	others := int64(0)
+	if c.elsewhere != nil {
+		others = c.elsewhere.count(c, since)
 	}
-	return Usage{Used: c.total, Retry: c.retry(key, now, now.Sub(l.base), limit, wanted)}, nil
+	wanted := max(n, 1)
+	if c.total+others+wanted <= limit {
+		l.add(s, c, key, since, n)
+		return Usage{Allowed: true, Used: c.total + others}, nil
+	}
+	return Usage{Used: c.total + others, Retry: c.retry(key, now, since, limit, wanted, others)}, nil
 }
 
 // Add counts n; the error is always nil.
@@ -83,8 +99,19 @@ func (l *Local) Add(_ context.Context, key Key, n int64) error {
 	s := l.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l.counter(s, key, now).add(key, now.Sub(l.base), n)
+	l.add(s, l.counter(s, key, now), key, now.Sub(l.base), n)
 	return nil
+}
+
+// add counts n, and notes that other nodes and the records do not know it yet.
+func (l *Local) add(s *shard, c *counter, key Key, since time.Duration, n int64) {
+	if n <= 0 {
+		return
+	}
+	c.add(key, since, n)
+	if c.elsewhere != nil {
+		l.cluster.note(s, c)
+	}
 }
 
 func (l *Local) shard(key Key) *shard {
@@ -100,12 +127,15 @@ func (l *Local) counter(s *shard, key Key, now time.Time) *counter {
 			s.sweep(now, since)
 		}
 		if len(s.counters) >= l.most {
-			for victim := range s.counters {
-				delete(s.counters, victim)
+			for victim, c := range s.counters {
+				s.drop(victim, c)
 				break
 			}
 		}
 		c = &counter{}
+		if l.cluster != nil && l.cluster.shares(key.Kind) {
+			l.cluster.attach(c, key)
+		}
 		s.counters[key] = c
 	}
 	c.expire(key, now, since)
@@ -116,8 +146,16 @@ func (s *shard) sweep(now time.Time, since time.Duration) {
 	s.swept = since
 	for key, c := range s.counters {
 		if c.expire(key, now, since); c.total == 0 {
-			delete(s.counters, key)
+			s.drop(key, c)
 		}
+	}
+}
+
+func (s *shard) drop(key Key, c *counter) {
+	delete(s.counters, key)
+	if c.elsewhere != nil {
+		c.elsewhere.detach()
+		c.elsewhere = nil // lists may still have the counter
 	}
 }
 
@@ -125,7 +163,7 @@ func (s *shard) sweep(now time.Time, since time.Duration) {
 func (c *counter) expire(key Key, now time.Time, since time.Duration) {
 	if key.Kind != Rate {
 		if number, end := period(key, now); number != c.period {
-			c.period, c.end, c.total = number, end, 0
+			c.period, c.end, c.total, c.saving = number, end, 0, 0
 		}
 		return
 	}
@@ -159,9 +197,6 @@ func period(key Key, now time.Time) (number int64, end time.Time) {
 }
 
 func (c *counter) add(key Key, since time.Duration, n int64) {
-	if n <= 0 {
-		return
-	}
 	c.total += n
 	if key.Kind != Rate {
 		return
@@ -174,8 +209,8 @@ func (c *counter) add(key Key, since time.Duration, n int64) {
 	c.runs = append(c.runs, run{first: since, last: since, n: n})
 }
 
-// retry is how long it takes until n more fit.
-func (c *counter) retry(key Key, now time.Time, since time.Duration, limit, n int64) time.Duration {
+// retry is how long it takes until n more fit; others is what is counted elsewhere.
+func (c *counter) retry(key Key, now time.Time, since time.Duration, limit, n, others int64) time.Duration {
 	if n > limit {
 		return -1
 	}
@@ -185,74 +220,16 @@ func (c *counter) retry(key Key, now time.Time, since time.Duration, limit, n in
 		}
 		return c.end.Sub(now)
 	}
-	excess := c.total + n - limit
+	excess := c.total + others + n - limit
+	if others > 0 {
+		return c.elsewhere.retry(c, key, since, excess)
+	}
 	for _, r := range c.runs[c.head:] {
 		if excess -= r.n; excess <= 0 {
 			return r.last + key.Period - since
 		}
 	}
 	return key.Period
-}
-
-// saved is a quota's counter in the form of [Local.Save].
-type saved struct {
-	Kind   Kind   `json:"kind"`
-	Scope  string `json:"scope,omitempty"`
-	Value  string `json:"value"`
-	Period int64  `json:"period"` // seconds
-	Anchor int64  `json:"anchor"`
-	Number int64  `json:"number"`
-	Total  int64  `json:"total"`
-}
-
-// Save writes the counts of quotas, one JSON object a line, for [Local.Load] after a restart. Rates are not worth it: their
-// windows are shorter than most restarts.
-func (l *Local) Save(w io.Writer) error {
-	now := time.Now()
-	encoder := json.NewEncoder(w)
-	for i := range l.shards {
-		s := &l.shards[i]
-		var list []saved
-		s.mu.Lock()
-		for key, c := range s.counters {
-			if key.Kind == Rate {
-				continue
-			}
-			if c.expire(key, now, now.Sub(l.base)); c.total > 0 {
-				list = append(list, saved{Kind: key.Kind, Scope: key.Scope, Value: key.Value, Period: int64(key.Period / time.Second), Anchor: key.Anchor, Number: c.period, Total: c.total})
-			}
-		}
-		s.mu.Unlock()
-		for _, one := range list {
-			if err := encoder.Encode(one); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Load adds the counts that [Local.Save] wrote. Those of periods that are over do not count.
-func (l *Local) Load(r io.Reader) error {
-	now := time.Now()
-	decoder := json.NewDecoder(r)
-	for number := 1; decoder.More(); number++ {
-		var one saved
-		if err := decoder.Decode(&one); err != nil {
-			return fmt.Errorf("quota counter %d: %w", number, err)
-		}
-		key := Key{Kind: one.Kind, Scope: one.Scope, Value: one.Value, Period: time.Duration(one.Period) * time.Second, Anchor: one.Anchor}
-		if one.Kind != Calls && one.Kind != Bytes || one.Period < 0 || one.Total < 0 {
-			return fmt.Errorf("quota counter %d: the kind, the period or the total is wrong", number)
-		}
-		s := l.shard(key)
-		s.mu.Lock()
-		if c := l.counter(s, key, now); c.period == one.Number {
-			c.total += one.Total
-		}
-		s.mu.Unlock()
-	}
-	return nil
 }
 
 var _ Counters = (*Local)(nil)
