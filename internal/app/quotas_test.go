@@ -116,7 +116,7 @@ func TestNodesCountTogether(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer backend.Close()
 	dir := t.TempDir()
-	nats, stop := natstest.Run(t, dir)
+	nats, stop := natstest.Run(t, dir, 0)
 	one, endOne := startLimited(t, nats, backend.URL)
 	two, endTwo := startLimited(t, nats, backend.URL)
 
@@ -162,7 +162,7 @@ func TestNodesCountTogether(t *testing.T) {
 	endTwo()
 	stop()
 
-	nats, _ = natstest.Run(t, dir)
+	nats, _ = natstest.Run(t, dir, 0)
 	one, _ = startLimited(t, nats, backend.URL)
 	two, _ = startLimited(t, nats, backend.URL)
 	for _, node := range []string{one, two} {
