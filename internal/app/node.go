@@ -78,6 +78,7 @@ type node struct {
 	health     telemetry.Health
 	pool       *message.Pool
 	room       *chatRoom
+	spans      *telemetry.Spans // nil without a collector
 
 	listeners map[string]net.Listener
 	secure    map[string]*certificates // of those listeners that speak TLS
@@ -108,6 +109,11 @@ func (n *node) start(ctx context.Context) error {
 	if err := n.listen(); err != nil {
 		return err
 	}
+	if t := n.settings.Telemetry.Tracing; t.On() {
+		if n.spans, err = telemetry.NewSpans(ctx, spanOptions(t, nodeID, n.log)); err != nil {
+			return fmt.Errorf("telemetry.tracing: %w", err)
+		}
+	}
 	if n.nats, err = natsd.Start(ctx, natsd.Options{URL: n.options.NATSURL, Dir: n.options.DataDir, Name: nodeID, Logger: n.log}); err != nil {
 		return err
 	}
@@ -134,6 +140,10 @@ func (n *node) start(ctx context.Context) error {
 		n.state.bus = natsbus.New(n.nats.Conn())
 	}
 	n.state.gateway = n.settings.Gateway
+	n.state.debugKeys = debugKeys(n.settings.APIManagement)
+	if n.spans != nil {
+		n.state.spans = n.spans.Tracer("github.com/hubgate/hubgate/internal/gateway")
+	}
 	if c := n.secure[listenGateway]; c != nil {
 		n.state.clientRoots = c.authorities()
 	}
@@ -441,6 +451,9 @@ func (n *node) end() error {
 		for _, g := range n.state.services {
 			g.Close()
 		}
+	}
+	if n.spans != nil {
+		n.endSpans()
 	}
 	if n.pool != nil {
 		n.pool.Close()

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/hubgate/hubgate/internal/bus"
 	"github.com/hubgate/hubgate/internal/config"
 	"github.com/hubgate/hubgate/internal/gateway"
@@ -86,7 +88,9 @@ type state struct {
 	localSecure    bool            // over TLS
 
 	gateway     config.Gateway
-	clientRoots *x509.CertPool // that sign the certificates of the gateways' clients; nil means the system's
+	debugKeys   map[string][]byte // that sign debug credentials, by the name of the service in lower case
+	spans       trace.Tracer      // of gateway requests; nil without a collector
+	clientRoots *x509.CertPool    // that sign the certificates of the gateways' clients; nil means the system's
 
 	anyScheme bool // the gateway's listener speaks plain HTTP, whatever the APIs say: somebody else ends TLS
 
@@ -236,6 +240,7 @@ func (s *state) applyService(key string, record store.Record) {
 	if g == nil {
 		log := s.log.With("service", record.ID.Name())
 		o := gateway.Options{Service: record.ID, Logger: log, Local: s.localHandler, AnyScheme: s.anyScheme,
+			Spans: s.spans, DebugKey: s.debugKeys[strings.ToLower(record.ID.Name())],
 			Region: s.gateway.Region, InstanceID: s.nodeID, CacheSize: int(s.gateway.CacheSize), Identity: identityOf(s.gateway.Identity),
 			ClientRoots: s.clientRoots, Counters: s.countersOf(record.ID.Name()),
 			Metrics: s.metrics.gateways.Service(record.ID.Name())}

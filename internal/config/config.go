@@ -38,6 +38,9 @@ type Config struct {
 
 	// Log says what is logged and how.
 	Log Log `yaml:"log"`
+
+	// Telemetry is what the node tells other systems about its work, beside the log and the metrics.
+	Telemetry Telemetry `yaml:"telemetry"`
 }
 
 // Listeners are addresses: host:port, where port 0 takes a free one. "" or "off" leaves the listener out. A host that is not
@@ -129,6 +132,9 @@ type Service struct {
 	Name string `yaml:"name"`
 	// HostNames are further names that pick the service, beside the one that it gets by itself.
 	HostNames []string `yaml:"hostNames"`
+	// DebugKey signs debug credentials, with which requests are traced. It has 16 characters or more. Nodes that share it take each other's
+	// credentials. Default: none, nobody can make any.
+	DebugKey Secret `yaml:"debugKey"`
 	// Policy is the policy document of all APIs.
 	Policy Policy `yaml:"policy"`
 	// NamedValues are texts that policies hold as {{name}}.

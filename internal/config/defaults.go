@@ -44,5 +44,6 @@ func Default() *Config {
 		},
 		ShutdownTimeout: Duration(30 * time.Second),
 		Log:             Log{Level: "info", Format: "text"},
+		Telemetry:       Telemetry{Tracing: Tracing{Protocol: ProtocolGRPC, SamplingRatio: 1, ServiceName: "hubgate"}},
 	}
 }

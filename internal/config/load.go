@@ -78,6 +78,12 @@ func (r *resolver) resolve(c *Config) {
 	if c.Gateway.Identity.TokenFile != "" {
 		c.Gateway.Identity.TokenFile = r.absolute(c.Gateway.Identity.TokenFile)
 	}
+	if t := &c.Telemetry.Tracing; t.CAFile != "" {
+		t.CAFile = r.absolute(t.CAFile)
+	}
+	for i := range c.Telemetry.Tracing.Headers {
+		r.secret(fmt.Sprintf("telemetry.tracing.headers[%d].value", i), &c.Telemetry.Tracing.Headers[i].Value)
+	}
 	for i := range c.SignalR {
 		path := fmt.Sprintf("signalr[%d]", i)
 		secrets := c.SignalR[i].secrets()
@@ -87,6 +93,7 @@ func (r *resolver) resolve(c *Config) {
 	}
 	for i := range c.APIManagement {
 		s, path := &c.APIManagement[i], fmt.Sprintf("apiManagement[%d]", i)
+		r.secret(path+".debugKey", &s.DebugKey)
 		r.policy(path+".policy", &s.Policy)
 		for k := range s.NamedValues {
 			r.secret(fmt.Sprintf("%s.namedValues[%d].value", path, k), &s.NamedValues[k].Value)

@@ -33,6 +33,8 @@ type Subscription struct {
 	// PrimaryKey and SecondaryKey are the keys; each of them opens the same. Both are needed.
 	PrimaryKey   Secret `yaml:"primaryKey"`
 	SecondaryKey Secret `yaml:"secondaryKey"`
+	// AllowTracing lets requests with one of the keys be traced by the header Ocp-Apim-Trace. Default: false.
+	AllowTracing bool `yaml:"allowTracing"`
 }
 
 // Gateway is what the gateways of all API Management services of a node have in common.
@@ -137,7 +139,7 @@ func (s Service) products(path string, id resource.ID) []placed {
 		}
 		all = append(all, placed{fmt.Sprintf("%s.subscriptions[%d]", path, i), &resource.Subscription{
 			ID: id.Child("subscriptions", sub.Name), DisplayName: orElse(sub.DisplayName, sub.Name), Scope: scope,
-			PrimaryKey: sub.PrimaryKey.Reveal(), SecondaryKey: sub.SecondaryKey.Reveal(),
+			PrimaryKey: sub.PrimaryKey.Reveal(), SecondaryKey: sub.SecondaryKey.Reveal(), AllowTracing: sub.AllowTracing,
 		}, map[string]string{"id": "name"}})
 	}
 	return all

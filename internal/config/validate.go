@@ -35,6 +35,7 @@ func (c *Config) validate(report reporter) {
 	c.SecretReferences.validate(report)
 	oneOf(report, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(report, "log.format", c.Log.Format, "text", "json")
+	c.Telemetry.Tracing.validate(report)
 	for i, s := range c.SignalR {
 		path := fmt.Sprintf("signalr[%d]", i)
 		for name, v := range map[string]Duration{"keepAlive": s.KeepAlive, "clientTimeout": s.ClientTimeout, "quotas.connectionLifetime": s.Quotas.ConnectionLifetime} {
@@ -47,6 +48,9 @@ func (c *Config) validate(report reporter) {
 	c.Gateway.validate(report)
 	for i, s := range c.APIManagement {
 		s.validateProducts(fmt.Sprintf("apiManagement[%d]", i), report)
+		if s.DebugKey.IsSet() && len(s.DebugKey.Reveal()) < minDebugKey {
+			report(fmt.Sprintf("apiManagement[%d].debugKey", i), "must have %d characters or more; whoever has debug credentials could guess a short one", minDebugKey)
+		}
 	}
 	c.validateResources(report)
 }

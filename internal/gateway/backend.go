@@ -58,7 +58,7 @@ func (t *transaction) Forward(x *policy.Exchange, o *policy.ForwardOptions) erro
 	if t.observed() {
 		u = x.Request.URL()
 	}
-	var endSpan func(int, error)
+	var endSpan func(int, string)
 	if u != nil && t.g.options.Spans != nil {
 		endSpan = t.startBackendSpan(u)
 	}
@@ -97,7 +97,10 @@ func (t *transaction) Forward(x *policy.Exchange, o *policy.ForwardOptions) erro
 			b.protocol = "HTTP/2"
 		}
 		if endSpan != nil {
-			endSpan(b.status, err)
+			if err != nil && reason == "" {
+				reason = policy.ReasonBackendConnectionFailure
+			}
+			endSpan(b.status, reason)
 		}
 		if t.recording != nil {
 			t.recording.forwarded(u, b.status, now.Sub(began), err)

@@ -164,7 +164,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if id, ok := strings.CutPrefix(r.URL.Path, TracePath); ok {
-		g.serveTrace(w, id)
+		g.serveTrace(w, r, id)
 		return
 	}
 	t := g.transactions.Get().(*transaction)

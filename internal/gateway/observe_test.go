@@ -202,8 +202,8 @@ func TestTraceIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"api":"api","exp":"2020-01-01T00:00:00Z"}`))
-	expired := claims + "." + base64.RawURLEncoding.EncodeToString(s.gateway.traces.sign(claims))
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"service":"` + strings.ToLower(testService.Name()) + `","api":"api","purpose":"tracing","exp":"2020-01-01T00:00:00Z"}`))
+	expired := claims + "." + base64.RawURLEncoding.EncodeToString(sign([]byte("a key"), claims))
 	forged := claims + "." + base64.RawURLEncoding.EncodeToString([]byte("no signature"))
 	for name, c := range map[string]struct{ token, header, value string }{
 		"other API": {other, "Apim-Debug-Authorization-Wrongapi", "other"},

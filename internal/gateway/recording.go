@@ -21,6 +21,8 @@ type recording struct {
 	id                  string
 	start               time.Time
 	keyHeader, keyQuery string
+	api                 string // name of the API, without its revision
+	guarded             bool   // debug credentials asked for it, and it takes them to read it
 
 	mu      sync.Mutex
 	entries []*traceEntry // guarded by mu

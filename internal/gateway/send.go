@@ -40,10 +40,14 @@ func (s *sender) Send(ctx context.Context, c *policy.Call) (*policy.Response, er
 		out.Body, out.Length = io.NopCloser(bytes.NewReader(c.Body)), int64(len(c.Body))
 		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.Body)), nil }
 	}
+	endSpan := s.startSpan(ctx, &out)
 	answer, err := s.g.proxy.Send(ctx, &out)
 	if err != nil {
-		return nil, callFailure(ctx, err)
+		err = callFailure(ctx, err)
+		endSpan(0, err)
+		return nil, err
 	}
+	endSpan(answer.StatusCode, nil)
 	defer answer.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(answer.Body, policy.MaxBuffered+1))
 	if err != nil {

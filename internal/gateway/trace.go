@@ -55,65 +55,97 @@ func newTraces(key []byte) *traces {
 	return &traces{key: key}
 }
 
-// debugClaims is what debug credentials say.
-type debugClaims struct {
-	API     string    `json:"api"` // name of the API
-	Expires time.Time `json:"exp"`
+// DebugPurpose is what debug credentials are for.
+type DebugPurpose string
+
+// The purposes of debug credentials.
+const (
+	// PurposeTracing is Azure's one purpose: requests to an API are traced, and those traces may be read.
+	PurposeTracing DebugPurpose = "tracing"
+	// PurposeReading lets the traces of requests to any API of the service be read. It is our own, in the place of a right at the management plane.
+	PurposeReading DebugPurpose = "reading"
+)
+
+// DebugCredentials say what whoever has them may do (the contract of listDebugCredentials, and the service that Azure takes from the URL).
+type DebugCredentials struct {
+	Service string       `json:"service"`      // name of the service, in lower case
+	API     string       `json:"api,omitzero"` // name of the API in lower case, without its revision; "" for those that only read
+	Purpose DebugPurpose `json:"purpose"`
+	Expires time.Time    `json:"exp"`
 }
 
-// DebugCredentials makes a token for [debugHeader] that allows to trace requests to an API until it expires, which is after at most
-// [MaxDebugCredentials]. api is the API's name, without its revision.
-func (g *Gateway) DebugCredentials(api string, expireAfter time.Duration) (string, error) {
-	if expireAfter <= 0 || expireAfter > MaxDebugCredentials {
-		return "", fmt.Errorf("debug credentials are valid for up to %s, not %s", MaxDebugCredentials, expireAfter)
+// NewDebugCredentials makes a token for [debugHeader]. api is the API's name without its revision, expireAfter at most [MaxDebugCredentials].
+// A gateway of the service takes it when it has the same key.
+func NewDebugCredentials(key []byte, service, api string, purpose DebugPurpose, expireAfter time.Duration) (string, error) {
+	switch {
+	case expireAfter < time.Second || expireAfter > MaxDebugCredentials:
+		return "", fmt.Errorf("debug credentials are valid for 1s to %s, not %s", MaxDebugCredentials, expireAfter)
+	case purpose != PurposeTracing && purpose != PurposeReading:
+		return "", fmt.Errorf("debug credentials are for %s or %s, not %q", PurposeTracing, PurposeReading, purpose)
+	case purpose == PurposeTracing && api == "":
+		return "", errors.New("debug credentials for tracing need the name of an API")
+	case strings.Contains(api, ";"):
+		return "", fmt.Errorf("debug credentials are for all revisions of an API; give its name without %s", api[strings.IndexByte(api, ';'):])
 	}
-	claims, err := json.Marshal(debugClaims{API: strings.ToLower(api), Expires: time.Now().Add(expireAfter).UTC().Truncate(time.Second)})
+	claims, err := json.Marshal(DebugCredentials{Service: strings.ToLower(service), API: strings.ToLower(api), Purpose: purpose, Expires: time.Now().Add(expireAfter).UTC().Truncate(time.Second)})
 	if err != nil {
 		return "", err
 	}
 	text := base64.RawURLEncoding.EncodeToString(claims)
-	return text + "." + base64.RawURLEncoding.EncodeToString(g.traces.sign(text)), nil
+	return text + "." + base64.RawURLEncoding.EncodeToString(sign(key, text)), nil
 }
 
-func (s *traces) sign(text string) []byte {
-	mac := hmac.New(sha256.New, s.key)
+// DebugCredentials makes a token for tracing requests to an API, as [NewDebugCredentials] does.
+func (g *Gateway) DebugCredentials(api string, expireAfter time.Duration) (string, error) {
+	return NewDebugCredentials(g.traces.key, g.options.Service.Name(), api, PurposeTracing, expireAfter)
+}
+
+func sign(key []byte, text string) []byte {
+	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(text)) // It never fails.
 	return mac.Sum(nil)
 }
 
 var errCredentials = errors.New("these are no debug credentials of this gateway")
 
-func (s *traces) verify(token string) (debugClaims, error) {
-	var claims debugClaims
+// verify reads a token that was made with the gateway's key for its service. Whether it has expired is the caller's matter.
+func (g *Gateway) verify(token string) (DebugCredentials, error) {
+	var claims DebugCredentials
 	text, signature, found := strings.Cut(token, ".")
 	given, err := base64.RawURLEncoding.DecodeString(signature)
-	if !found || err != nil || !hmac.Equal(given, s.sign(text)) {
+	if !found || err != nil || !hmac.Equal(given, sign(g.traces.key, text)) {
 		return claims, errCredentials
 	}
 	data, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return claims, errCredentials
+	if err == nil {
+		err = json.Unmarshal(data, &claims)
 	}
-	return claims, json.Unmarshal(data, &claims)
+	if err != nil || !strings.EqualFold(claims.Service, g.options.Service.Name()) {
+		return DebugCredentials{}, errCredentials
+	}
+	return claims, nil
 }
 
 // Trace is the trace with this id as JSON: traceId, serviceName and traceEntries, a list for each section that ran. ok is false when
 // it is not among the last hundred, or was made by another node.
 func (g *Gateway) Trace(id string) (document []byte, ok bool) {
-	s := g.traces
-	s.mu.Lock()
-	var found *recording
-	for _, r := range s.ring {
-		if r != nil && r.id == id {
-			found = r
-		}
-	}
-	s.mu.Unlock()
+	found := g.traces.find(id)
 	if found == nil {
 		return nil, false
 	}
 	document, err := json.Marshal(found.document(g.options.Service.Name()), json.Deterministic(true))
 	return document, err == nil
+}
+
+func (s *traces) find(id string) *recording {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.ring {
+		if r != nil && r.id == id {
+			return r
+		}
+	}
+	return nil
 }
 
 func (s *traces) keep(r *recording) {
@@ -138,9 +170,10 @@ func (t *transaction) startTrace() {
 	}
 	switch {
 	case token != "":
-		claims, err := t.g.traces.verify(token)
+		claims, err := t.g.verify(token)
 		switch {
-		case err != nil:
+		case err != nil || claims.Purpose != PurposeTracing:
+			t.g.options.Logger.Debug("a request is not traced: its debug credentials are none of this gateway's, or not for tracing", "correlationId", x.RequestID())
 			return
 		case x.Start.After(claims.Expires):
 			x.Promise(debugExpiredHeader, claims.Expires.Format(time.RFC3339))
@@ -157,9 +190,11 @@ func (t *transaction) startTrace() {
 	r := &recording{id: hex.EncodeToString(id[:]), start: x.Start}
 	if x.API != nil {
 		r.keyHeader, r.keyQuery = x.API.KeyNames()
+		r.api = x.API.BaseName()
 	}
 	t.recording, x.Recorder, x.Tracer = r, r, t
 	if token != "" {
+		r.guarded = true
 		x.Promise(traceIDHeader, r.id)
 	} else {
 		scheme := "http"
@@ -172,17 +207,52 @@ func (t *transaction) startTrace() {
 	t.g.traces.keep(r)
 }
 
-// serveTrace answers a request for a trace.
-func (g *Gateway) serveTrace(w http.ResponseWriter, id string) {
-	document, ok := g.Trace(id)
-	if !ok {
-		w.Header()["Content-Type"] = []string{"application/json"}
-		w.WriteHeader(http.StatusNotFound)
-		// An error is the client's, which hears of nothing any more.
-		_, _ = w.Write(policy.ErrorBody(http.StatusNotFound, "Resource not found", ""))
-		return
-	}
+// serveTrace answers a request for a trace. The address of one that Ocp-Apim-Trace asked for is all that it takes to read it, as in Azure.
+// The id of one that debug credentials asked for is not: it takes credentials for the same API, or for reading.
+func (g *Gateway) serveTrace(w http.ResponseWriter, r *http.Request, id string) {
 	w.Header()["Content-Type"] = []string{"application/json"}
 	w.Header()["Cache-Control"] = []string{"no-store"}
+	found := g.traces.find(id)
+	status, message := http.StatusOK, ""
+	switch {
+	case found == nil:
+		status, message = http.StatusNotFound, "Resource not found"
+	case found.guarded:
+		status, message = g.mayRead(w.Header(), r.Header.Get(debugHeader), found)
+	}
+	var document []byte
+	if status == http.StatusOK {
+		var err error
+		if document, err = json.Marshal(found.document(g.options.Service.Name()), json.Deterministic(true)); err != nil {
+			g.options.Logger.Error("a trace cannot be written", "reason", err)
+			status, message = http.StatusInternalServerError, "Internal server error"
+		}
+	}
+	if status != http.StatusOK {
+		document = policy.ErrorBody(status, message, "")
+	}
+	w.WriteHeader(status)
+	// An error is the client's, which hears of nothing any more.
 	_, _ = w.Write(document)
+}
+
+// mayRead says whether debug credentials let a trace be read; the header of the answer gets what tells why not.
+func (g *Gateway) mayRead(header http.Header, token string, r *recording) (status int, message string) {
+	claims, err := g.verify(token)
+	switch {
+	case token == "":
+		message = "Access denied due to missing debug credentials. The trace is read with credentials in the header " + debugHeader + "."
+	case err != nil:
+		message = "Access denied due to invalid debug credentials. They must be made for this service with its debug key."
+	case time.Now().After(claims.Expires):
+		header[debugExpiredHeader] = []string{claims.Expires.Format(time.RFC3339)}
+		message = "Access denied due to expired debug credentials. New ones let the trace be read while it is kept."
+	case claims.Purpose == PurposeTracing && !strings.EqualFold(claims.API, r.api):
+		header[debugWrongHeader] = []string{claims.API}
+		return http.StatusForbidden, "Access denied. The debug credentials are for another API than the traced request."
+	default:
+		return http.StatusOK, ""
+	}
+	header["Www-Authenticate"] = []string{`AzureApiManagementDebug name="` + debugHeader + `",type="header"`}
+	return http.StatusUnauthorized, message
 }
