@@ -24,6 +24,6 @@ func newAPIMCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	apis.AddCommand(newAPIImportCommand(), newAPIExportCommand())
-	c.AddCommand(apis, policies)
+	c.AddCommand(apis, policies, newDebugCredentialsCommand(), newTraceCommand())
 	return c
 }

@@ -18,9 +18,11 @@ import (
 	"github.com/hubgate/hubgate/internal/gateway/policy"
 )
 
-// Headers of the request tracer (api-management-howto-api-inspector).
+// DebugHeader is the header for debug credentials.
+const DebugHeader = "Apim-Debug-Authorization"
+
+// Other headers of the request tracer (api-management-howto-api-inspector).
 const (
-	debugHeader        = "Apim-Debug-Authorization"
 	debugExpiredHeader = "Apim-Debug-Authorization-Expired"
 	debugWrongHeader   = "Apim-Debug-Authorization-Wrongapi"
 	traceIDHeader      = "Apim-Trace-Id"
@@ -74,7 +76,7 @@ type DebugCredentials struct {
 	Expires time.Time    `json:"exp"`
 }
 
-// NewDebugCredentials makes a token for [debugHeader]. api is the API's name without its revision, expireAfter at most [MaxDebugCredentials].
+// NewDebugCredentials makes a token for [DebugHeader]. api is the API's name without its revision, expireAfter at most [MaxDebugCredentials].
 // A gateway of the service takes it when it has the same key.
 func NewDebugCredentials(key []byte, service, api string, purpose DebugPurpose, expireAfter time.Duration) (string, error) {
 	switch {
@@ -160,12 +162,12 @@ func (s *traces) keep(r *recording) {
 func (t *transaction) startTrace() {
 	x := &t.x
 	header := x.Inbound.Header
-	token, legacy := header.Get(debugHeader), strings.EqualFold(header.Get(legacyTraceHeader), "true")
+	token, legacy := header.Get(DebugHeader), strings.EqualFold(header.Get(legacyTraceHeader), "true")
 	if token == "" && !legacy {
 		return
 	}
 	if x.Request.Header != nil { // The backend has no business with either.
-		delete(x.Request.Header, debugHeader)
+		delete(x.Request.Header, DebugHeader)
 		delete(x.Request.Header, legacyTraceHeader)
 	}
 	switch {
@@ -218,7 +220,7 @@ func (g *Gateway) serveTrace(w http.ResponseWriter, r *http.Request, id string) 
 	case found == nil:
 		status, message = http.StatusNotFound, "Resource not found"
 	case found.guarded:
-		status, message = g.mayRead(w.Header(), r.Header.Get(debugHeader), found)
+		status, message = g.mayRead(w.Header(), r.Header.Get(DebugHeader), found)
 	}
 	var document []byte
 	if status == http.StatusOK {
@@ -241,7 +243,7 @@ func (g *Gateway) mayRead(header http.Header, token string, r *recording) (statu
 	claims, err := g.verify(token)
 	switch {
 	case token == "":
-		message = "Access denied due to missing debug credentials. The trace is read with credentials in the header " + debugHeader + "."
+		message = "Access denied due to missing debug credentials. The trace is read with credentials in the header " + DebugHeader + "."
 	case err != nil:
 		message = "Access denied due to invalid debug credentials. They must be made for this service with its debug key."
 	case time.Now().After(claims.Expires):
@@ -253,6 +255,6 @@ func (g *Gateway) mayRead(header http.Header, token string, r *recording) (statu
 	default:
 		return http.StatusOK, ""
 	}
-	header["Www-Authenticate"] = []string{`AzureApiManagementDebug name="` + debugHeader + `",type="header"`}
+	header["Www-Authenticate"] = []string{`AzureApiManagementDebug name="` + DebugHeader + `",type="header"`}
 	return http.StatusUnauthorized, message
 }
