@@ -286,12 +286,12 @@ func TestRequestLog(t *testing.T) {
 		got = append(got, m)
 	}
 	want := []map[string]any{
-		{"level": "INFO", "msg": "GatewayLogs", "method": "GET", "url": s.server.URL + "/api/things/7", "clientProtocol": "HTTP/1.1", "callerIpAddress": "127.0.0.1",
+		{"level": "INFO", "msg": "GatewayLogs", "region": "local", "cache": "none", "method": "GET", "url": s.server.URL + "/api/things/7", "clientProtocol": "HTTP/1.1", "callerIpAddress": "127.0.0.1",
 			"responseCode": 202.0, "requestSize": 0.0, "responseSize": 5.0, "backendMethod": "GET", "backendUrl": s.backend.URL + "/base/things/7", "backendProtocol": "HTTP/1.1",
 			"backendResponseCode": 200.0, "apiId": "api", "apiRevision": "1", "operationId": "op0", "apimSubscriptionId": "s1", "userId": "u1", "isRequestSuccess": true,
 			"requestHeaders": map[string]any{"X-Client": "c", "Authorization": "***"}, "backendRequestHeaders": map[string]any{"X-Seen": "yes"},
 			"backendResponseHeaders": map[string]any{"Set-Cookie": "***", "Content-Length": "5"}},
-		{"level": "INFO", "msg": "GatewayLogs", "method": "GET", "url": s.server.URL + "/nowhere", "clientProtocol": "HTTP/1.1", "callerIpAddress": "127.0.0.1",
+		{"level": "INFO", "msg": "GatewayLogs", "region": "local", "cache": "none", "method": "GET", "url": s.server.URL + "/nowhere", "clientProtocol": "HTTP/1.1", "callerIpAddress": "127.0.0.1",
 			"responseCode": 404.0, "requestSize": 0.0, "responseSize": 54.0, "isRequestSuccess": false, "lastErrorSource": "configuration", "lastErrorReason": "OperationNotFound",
 			"lastErrorMessage": "Unable to match incoming request to an operation."},
 	}

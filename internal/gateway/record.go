@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/tls"
 	"log/slog"
 	"math/rand/v2"
@@ -85,6 +86,7 @@ func (t *transaction) record(total time.Duration) {
 	}
 	r := x.Inbound
 	text("correlationId", x.RequestID())
+	text("region", cmp.Or(t.g.options.Region, "local"))
 	text("method", r.Method)
 	text("url", scheme(r)+"://"+r.Host+r.URL.EscapedPath())
 	text("clientProtocol", r.Proto)
@@ -109,6 +111,13 @@ func (t *transaction) record(total time.Duration) {
 	} else {
 		milliseconds("clientTime", total)
 	}
+	cached := "none"
+	if hit, looked := x.Cached(); hit {
+		cached = "hit"
+	} else if looked {
+		cached = "miss"
+	}
+	text("cache", cached)
 	if x.API != nil {
 		text("apiId", x.API.BaseName())
 		text("apiRevision", x.API.Revision())
