@@ -19,6 +19,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/hubgate/hubgate/internal/config"
+	"github.com/hubgate/hubgate/internal/resource"
+	"github.com/hubgate/hubgate/internal/store"
 	"github.com/hubgate/hubgate/internal/telemetry"
 )
 
@@ -331,3 +333,44 @@ func TestGatewayLogOfANode(t *testing.T) {
 }
 
 func noEnvironment(string) (string, bool) { return "", false }
+
+// TestBodiesInTheLogOfANode gives a running service a diagnostic that asks for bodies. Tokens in them do not reach the log.
+func TestBodiesInTheLogOfANode(t *testing.T) {
+	t.Parallel()
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"url":"http://localhost/client/?hub=chat","accessToken":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"}`)
+	}))
+	defer backend.Close()
+	c, err := config.Parse([]byte(strings.Replace(fmt.Sprintf(observedNode, "http://127.0.0.1:1", backend.URL), "endpoint: http://127.0.0.1:1", `endpoint: ""`, 1)), "hubgate.yaml", noEnvironment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out lockedBuffer
+	log, err := telemetry.NewLogger(&out, telemetry.LogOptions{Format: "json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, n := run(t, Options{Config: c, Logger: log})
+	diagnostic := &resource.Diagnostic{ID: resource.NewID(resource.ApiManagement, "service", "APIM1").Child("diagnostics", "azuremonitor")}
+	diagnostic.Frontend.Response.Body.Bytes, diagnostic.Backend.Response.Body.Bytes = 90, resource.MaxDiagnosticBody
+	if _, err := store.Put(t.Context(), n.store, diagnostic, store.AnyRevision); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "bodies are logged", func() bool {
+		if got := send(t, "GET", a.Gateway+"/orders/7", "Ocp-Apim-Subscription-Key", "web-primary-key"); got != http.StatusOK {
+			t.Fatal(got)
+		}
+		return strings.Contains(out.String(), `"backendResponseBody":`)
+	})
+	end(t, n)
+	for _, want := range []string{`"responseBody":"{\"url\":\"http://localhost/client/?hub=chat\",\"accessToken\":\"[redacted]`, `\"accessToken\":\"[redacted]\"}"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the log has no %s: %s", want, out.String())
+		}
+	}
+	for _, secret := range []string{"eyJhbGci", "eyJzdWIi", "c2lnbmF0"} {
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("%s is in the log", secret)
+		}
+	}
+}

@@ -62,6 +62,7 @@ func (t *transaction) Forward(x *policy.Exchange, o *policy.ForwardOptions) erro
 	if u != nil && t.g.options.Spans != nil {
 		endSpan = t.startBackendSpan(u)
 	}
+	t.sampleBackend()
 	began := time.Now()
 	err := t.forward(x, o)
 	now := time.Now()

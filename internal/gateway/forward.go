@@ -145,7 +145,7 @@ func (t *transaction) forwardRemote(u *url.URL, o *policy.ForwardOptions) error 
 		t.upgraded = connection
 		return nil
 	}
-	x.Response.Body.SetStream(response.Body, response.ContentLength)
+	x.Response.Body.SetStream(t.bodies.backendResponse.of(response.Body), response.ContentLength)
 	x.Response.Trailer = response.Trailer
 	return nil
 }

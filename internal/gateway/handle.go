@@ -35,6 +35,7 @@ func (s *snapshot) handle(t *transaction) {
 	a := &s.apis[x.Match.API]
 	x.API = a.resource
 	t.diagnosis = &a.diagnosis
+	t.sampleBodies()
 	if x.Match.Operation < 0 {
 		s.notFound(t, a.pipeline)
 		return

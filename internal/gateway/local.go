@@ -168,6 +168,8 @@ func (l *localWriter) Write(p []byte) (int, error) {
 	l.writeHead()
 	n, err := l.t.w.Write(p)
 	l.t.sent += int64(n)
+	l.t.bodies.response.take(p[:n])
+	l.t.bodies.backendResponse.take(p)
 	return n, err
 }
 
@@ -233,7 +235,7 @@ func (t *transaction) forwardPiped(h http.Handler, u *url.URL, o *policy.Forward
 		if n, err := strconv.ParseInt(p.sent.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
 			length = n
 		}
-		x.Response.Body.SetStream(&pipedBody{PipeReader: reader, cancel: cancel}, length)
+		x.Response.Body.SetStream(t.bodies.backendResponse.of(&pipedBody{PipeReader: reader, cancel: cancel}), length)
 		return nil
 	case <-timer.C:
 		failure.Reason, failure.Message = policy.ReasonTimeout, "The backend did not answer in time."

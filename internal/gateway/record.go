@@ -3,10 +3,12 @@ package gateway
 import (
 	"cmp"
 	"crypto/tls"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hubgate/hubgate/internal/gateway/policy"
@@ -24,6 +26,106 @@ type diagnosis struct {
 	response   []string
 
 	backendRequest, backendResponse []string
+	bodies                          bodyLimits
+}
+
+// bodyLimits are how many bytes of each body are logged.
+type bodyLimits struct{ request, response, backendRequest, backendResponse int }
+
+// bodySample is the beginning of a body, taken on its way. A nil one takes nothing. A transport may still read a body when its request is
+// answered.
+type bodySample struct {
+	limit int
+
+	mu   sync.Mutex
+	data []byte // guarded by mu
+}
+
+func newBodySample(limit int) *bodySample {
+	if limit <= 0 {
+		return nil
+	}
+	return &bodySample{limit: limit}
+}
+
+func (s *bodySample) take(p []byte) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.data = append(s.data, p[:min(len(p), s.limit-len(s.data))]...)
+}
+
+// of is a body that the sample is taken of while it is read.
+func (s *bodySample) of(body io.ReadCloser) io.ReadCloser {
+	if s == nil {
+		return body
+	}
+	return &sampledBody{ReadCloser: body, sample: s}
+}
+
+// text is at most limit bytes of the sample.
+func (s *bodySample) text(limit int) string {
+	if s == nil {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.ToValidUTF8(string(s.data[:min(len(s.data), limit)]), "\uFFFD")
+}
+
+// sampledBody takes a sample of what is read.
+type sampledBody struct {
+	io.ReadCloser
+	sample *bodySample
+}
+
+// Read reads the body.
+func (b *sampledBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.sample.take(p[:n])
+	return n, err
+}
+
+// bodySamples are those of one transaction.
+type bodySamples struct {
+	request                                   *bodySample // what the client sends; also what the backend gets of a body that no policy holds
+	response, backendRequest, backendResponse *bodySample
+	passed                                    bool // the backend gets the client's body
+}
+
+// sampleBodies begins to take samples of the bodies that the diagnostic asks for.
+func (t *transaction) sampleBodies() {
+	if t.g.options.RequestLog == nil || t.diagnosis == nil || t.diagnosis.bodies == (bodyLimits{}) {
+		return
+	}
+	l := t.diagnosis.bodies
+	t.bodies = bodySamples{request: newBodySample(max(l.request, l.backendRequest)), response: newBodySample(l.response)}
+}
+
+// sampleBackend takes a sample of what a backend is sent, and makes place for one of what it answers.
+func (t *transaction) sampleBackend() {
+	if t.g.options.RequestLog == nil || t.diagnosis == nil {
+		return
+	}
+	l := t.diagnosis.bodies
+	t.bodies.backendRequest, t.bodies.backendResponse, t.bodies.passed = newBodySample(l.backendRequest), newBodySample(l.backendResponse), false
+	if l.backendRequest == 0 {
+		return
+	}
+	body := &t.x.Request.Body
+	if !body.InMemory() {
+		t.bodies.passed = true
+		return
+	}
+	if body.Length() > 0 {
+		// Reading bytes in memory never fails, and leaves them there.
+		r := body.Reader()
+		buffer := make([]byte, min(int64(l.backendRequest), body.Length()))
+		n, _ := io.ReadFull(r, buffer)
+		t.bodies.backendRequest.take(buffer[:n])
+	}
 }
 
 func newDiagnosis(d *resource.Diagnostic) diagnosis {
@@ -36,6 +138,7 @@ func newDiagnosis(d *resource.Diagnostic) diagnosis {
 		o.off = o.percentage == 0
 	}
 	o.request, o.response = canonicalNames(d.Frontend.Request.Headers), canonicalNames(d.Frontend.Response.Headers)
+	o.bodies = bodyLimits{d.Frontend.Request.Body.Bytes, d.Frontend.Response.Body.Bytes, d.Backend.Request.Body.Bytes, d.Backend.Response.Body.Bytes}
 	o.backendRequest, o.backendResponse = canonicalNames(d.Backend.Request.Headers), canonicalNames(d.Backend.Response.Headers)
 	return o
 }
@@ -60,7 +163,7 @@ func (d *diagnosis) wants(failed bool) bool {
 }
 
 // record writes the gateway's log record of the request, with the names of the table ApiManagementGatewayLogs. Of the URL, the query is
-// left out, for it may hold keys; headers are logged when a diagnostic names them.
+// left out, for it may hold keys; headers and bodies are logged when a diagnostic asks for them.
 func (t *transaction) record(total time.Duration) {
 	log := t.g.options.RequestLog
 	x := &t.x
@@ -160,6 +263,14 @@ func (t *transaction) record(total time.Duration) {
 			attrs = append(attrs, slog.Group(h.group, list...))
 		}
 	}
+	text("requestBody", t.bodies.request.text(d.bodies.request))
+	text("responseBody", t.bodies.response.text(d.bodies.response))
+	backendRequest := t.bodies.backendRequest
+	if t.bodies.passed {
+		backendRequest = t.bodies.request
+	}
+	text("backendRequestBody", backendRequest.text(d.bodies.backendRequest))
+	text("backendResponseBody", t.bodies.backendResponse.text(d.bodies.backendResponse))
 	log.LogAttrs(x.Context, slog.LevelInfo, "GatewayLogs", attrs...)
 }
 

@@ -32,6 +32,7 @@ type transaction struct {
 	received  *countedBody       // the client's body; nil without one
 	sent      int64              // bytes of the response's body
 	backend   backendCalls
+	bodies    bodySamples
 	diagnosis *diagnosis // what is logged of the request; nil: all
 	recording *recording // the request's trace; nil unless it is traced
 	span      trace.Span // nil without spans
@@ -49,16 +50,18 @@ func (t *transaction) begin(w http.ResponseWriter, r *http.Request) {
 	t.startSpan()
 }
 
-// countedBody counts the bytes of the client's body.
+// countedBody counts the bytes of the client's body and takes a sample of it.
 type countedBody struct {
 	io.ReadCloser
-	n atomic.Int64
+	n      atomic.Int64
+	sample *bodySample
 }
 
 // Read reads from the client.
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.n.Add(int64(n))
+	b.sample.take(p[:n])
 	return n, err
 }
 
@@ -77,7 +80,7 @@ func (t *transaction) prepare(a *api) {
 	x.Request = policy.Request{Method: r.Method, Backend: a.backend, Path: x.Match.Path, RawQuery: r.URL.RawQuery, Header: proxy.RequestHeader(r, x.Handshake)}
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		// Not part of the transaction: a transport may read it when the transaction serves another request already.
-		t.received = &countedBody{ReadCloser: r.Body}
+		t.received = &countedBody{ReadCloser: r.Body, sample: t.bodies.request}
 		x.Request.Body.SetStream(t.received, r.ContentLength)
 	}
 }
@@ -171,11 +174,12 @@ func (t *transaction) writeBody() {
 			// An error is the client's, which hears of nothing any more.
 			n, _ := t.w.Write(data)
 			t.sent += int64(n)
+			t.bodies.response.take(data[:n])
 		}
 		return
 	}
 	flush := t.mode == policy.BufferOff || proxy.IsEventStream(response.Header) || t.mode == policy.BufferAutomatic && response.Body.Length() < 0
-	n, err := proxy.Stream(t.w, response.Body.Reader(), flush)
+	n, err := proxy.Stream(t.w, t.bodies.response.of(response.Body.Reader()), flush)
 	t.sent += n
 	response.Body.Close()
 	if broken, ok := errors.AsType[*proxy.ReadError](err); ok {

@@ -37,6 +37,7 @@ func TestValidateOfTheGatewaysOtherResources(t *testing.T) {
 		"diagnostic of a product": {&Diagnostic{ID: service.Child("products", "a", "diagnostics", "local")}, "is not the id of a diagnostic"},
 		"diagnostic's name":       {&Diagnostic{ID: service.Child("diagnostics", "other")}, "is named"},
 		"diagnostic's sampling":   {&Diagnostic{ID: service.Child("diagnostics", "local"), Sampling: &DiagnosticSampling{Percentage: 101}}, "0 to 100"},
+		"diagnostic's body":       {&Diagnostic{ID: service.Child("diagnostics", "local"), Backend: DiagnosticSide{Response: DiagnosticMessage{Body: DiagnosticBody{Bytes: 8193}}}}, "backend.response.body.bytes"},
 		"diagnostic's verbosity":  {&Diagnostic{ID: service.Child("diagnostics", "local"), Verbosity: "loud"}, "verbosity"},
 
 		"certificate":              {&Certificate{ID: service.Child("certificates", "c"), Data: "x"}, ""},

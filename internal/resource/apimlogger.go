@@ -52,15 +52,24 @@ func (l *Logger) Validate() error {
 	return nil
 }
 
-// DiagnosticHeaders says which headers of one side are logged.
-type DiagnosticHeaders struct {
-	Headers []string `json:"headers,omitempty"`
+// MaxDiagnosticBody is how many bytes of a body are logged at most.
+const MaxDiagnosticBody = 8192
+
+// DiagnosticMessage says which headers of a message are logged and how much of its body (HttpMessageDiagnostic).
+type DiagnosticMessage struct {
+	Headers []string       `json:"headers,omitempty"`
+	Body    DiagnosticBody `json:"body,omitzero"`
+}
+
+// DiagnosticBody says how many bytes of a body are logged, from its beginning: 0 to [MaxDiagnosticBody].
+type DiagnosticBody struct {
+	Bytes int `json:"bytes,omitzero"`
 }
 
 // DiagnosticSide are the two directions of one side of the gateway.
 type DiagnosticSide struct {
-	Request  DiagnosticHeaders `json:"request,omitzero"`
-	Response DiagnosticHeaders `json:"response,omitzero"`
+	Request  DiagnosticMessage `json:"request,omitzero"`
+	Response DiagnosticMessage `json:"response,omitzero"`
 }
 
 // DiagnosticSampling says how many requests are logged.
@@ -115,6 +124,14 @@ func (d *Diagnostic) Validate() error {
 	}
 	if s := d.Sampling; s != nil && (s.Percentage < 0 || s.Percentage > 100 || s.SamplingType != "" && s.SamplingType != "fixed") {
 		return Invalidf(d.ID, "sampling", "the sampling type is fixed and the percentage 0 to 100")
+	}
+	for _, m := range []struct {
+		path    string
+		message DiagnosticMessage
+	}{{"frontend.request", d.Frontend.Request}, {"frontend.response", d.Frontend.Response}, {"backend.request", d.Backend.Request}, {"backend.response", d.Backend.Response}} {
+		if n := m.message.Body.Bytes; n < 0 || n > MaxDiagnosticBody {
+			return Invalidf(d.ID, m.path+".body.bytes", "is 0 to %d, not %d", MaxDiagnosticBody, n)
+		}
 	}
 	switch d.HTTPCorrelationProtocol {
 	case "", "None", "Legacy", "W3C":
