@@ -258,7 +258,7 @@ func TestExamplesAreValid(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	environment := func(string) (string, bool) { return "stand-in", true }
+	environment := func(string) (string, bool) { return "stand-in-of-a-secret", true }
 	count := 0
 	for _, name := range manual(t) {
 		for _, b := range blocks(t, name) {

@@ -160,6 +160,27 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestTelemetry reads what makes no resources of a file.
+func TestTelemetry(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load("testdata/everything.good.yaml", environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracing := c.Telemetry.Tracing
+	if len(tracing.Headers) != 1 || tracing.Headers[0].Name != "x-token" || tracing.Headers[0].Value.Reveal() != "key-from-environment" {
+		t.Errorf("the headers are %v", tracing.Headers)
+	}
+	tracing.Headers = nil
+	want := config.Tracing{Endpoint: "https://collector.example/otlp/v1/traces", Protocol: config.ProtocolHTTP, CAFile: filepath.Join("testdata", "collector.pem"), SamplingRatio: 0.25, ServiceName: "gateway-1"}
+	if diff := cmp.Diff(want, tracing, cmp.AllowUnexported(config.Secret{})); diff != "" || !tracing.On() || config.Default().Telemetry.Tracing.On() {
+		t.Errorf("tracing (-want +got):\n%s", diff)
+	}
+	if got := c.APIManagement[0].DebugKey.Reveal(); got != "a-debug-key-of-32-characters-000" {
+		t.Errorf("the debug key is %q", got)
+	}
+}
+
 func TestSecretStaysHidden(t *testing.T) {
 	t.Parallel()
 	c := config.Default()

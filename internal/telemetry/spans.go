@@ -46,11 +46,13 @@ const (
 	spanTimeout   = 10 * time.Second // of one request to the collector
 	spanAttempts  = 30 * time.Second // of all requests for one batch
 	spanPath      = "/v1/traces"     // OTLP specification, "OTLP/HTTP Request"
+	spanQueue     = 2048             // spans that wait; more are dropped
+	spanDelay     = 5 * time.Second  // between two batches that are not full
 	spanComplaint = time.Minute      // between two lines of the log about a collector that does not answer
 )
 
-// Spans sends spans to a collector, in batches and in the background. A collector that is slow or away costs spans, never a request:
-// at most 2,048 wait.
+// Spans sends spans to a collector, in batches and in the background. A collector that is slow or away costs spans, never a request: at most
+// [spanQueue] of them wait.
 type Spans struct {
 	provider *sdktrace.TracerProvider
 	exporter *spanExporter
@@ -86,7 +88,7 @@ func NewSpans(ctx context.Context, o SpanOptions) (*Spans, error) {
 	attributes := resource.NewSchemaless(attribute.String("service.name", o.ServiceName), attribute.String("service.version", o.Version),
 		attribute.String("service.instance.id", o.NodeID), attribute.String("telemetry.sdk.language", "go"), attribute.String("telemetry.sdk.name", "opentelemetry"))
 	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(e, sdktrace.WithExportTimeout(spanAttempts)),
+		sdktrace.WithBatcher(e, sdktrace.WithExportTimeout(spanAttempts), sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithBatchTimeout(spanDelay)),
 		sdktrace.WithResource(attributes),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.SamplingRatio))),
 	)
@@ -151,11 +153,9 @@ func (e *spanExporter) overHTTP(u *url.URL, headers map[string]string, secure *t
 	client := &http.Client{Transport: transport, Timeout: spanTimeout,
 		// Elsewhere nobody is to learn the headers.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	options := []otlptracehttp.Option{otlptracehttp.WithEndpoint(u.Host), otlptracehttp.WithURLPath(path), otlptracehttp.WithHeaders(headers), otlptracehttp.WithHTTPClient(client)}
-	if u.Scheme != "https" {
-		options = append(options, otlptracehttp.WithInsecure())
-	}
-	exporter, err := otlptracehttp.New(e.ctx, options...)
+	// The scheme is given with the address, or a variable of the environment could take TLS away.
+	exporter, err := otlptracehttp.New(e.ctx, otlptracehttp.WithEndpointURL(u.Scheme+"://"+u.Host), otlptracehttp.WithURLPath(path),
+		otlptracehttp.WithHeaders(headers), otlptracehttp.WithHTTPClient(client))
 	e.SpanExporter, e.idle = exporter, transport.CloseIdleConnections
 	return err
 }
