@@ -135,6 +135,8 @@ type Service struct {
 	// DebugKey signs debug credentials, with which requests are traced. It has 16 characters or more. Nodes that share it take each other's
 	// credentials. Default: none, nobody can make any.
 	DebugKey Secret `yaml:"debugKey"`
+	// Diagnostic says what the gateway log has of requests.
+	Diagnostic Diagnostic `yaml:"diagnostic"`
 	// Policy is the policy document of all APIs.
 	Policy Policy `yaml:"policy"`
 	// NamedValues are texts that policies hold as {{name}}.
@@ -181,6 +183,8 @@ type API struct {
 	Schemas []Schema `yaml:"schemas"`
 	// Policy is the policy document of the API.
 	Policy Policy `yaml:"policy"`
+	// Diagnostic is in the place of the service's.
+	Diagnostic Diagnostic `yaml:"diagnostic"`
 }
 
 // Operation is an operation of an HTTP API.

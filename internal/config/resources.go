@@ -124,6 +124,7 @@ func (c *Config) service(path string, s Service) []placed {
 		}, map[string]string{"id": "name", "displayName": "name"}})
 	}
 	all = appendPolicy(all, path, id, s.Policy)
+	all = appendDiagnostic(all, path, id, s.Diagnostic)
 	for i, a := range s.APIs {
 		path := fmt.Sprintf("%s.apis[%d]", path, i)
 		id := id.Child("apis", a.Name)
@@ -141,6 +142,7 @@ func (c *Config) service(path string, s Service) []placed {
 			path := orElse(schema.place, fmt.Sprintf("%s.schemas[%d]", path, k))
 			all = append(all, placed{path, schema.resource(id), map[string]string{"id": "name"}})
 		}
+		all = appendDiagnostic(all, path, id, a.Diagnostic)
 		for k, o := range a.Operations {
 			path := orElse(o.place, fmt.Sprintf("%s.operations[%d]", path, k))
 			template := orElse(o.URLTemplate, "/")

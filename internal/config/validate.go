@@ -48,6 +48,10 @@ func (c *Config) validate(report reporter) {
 	c.Gateway.validate(report)
 	for i, s := range c.APIManagement {
 		s.validateProducts(fmt.Sprintf("apiManagement[%d]", i), report)
+		s.Diagnostic.validate(report, fmt.Sprintf("apiManagement[%d]", i), c.Gateway.RequestLog)
+		for k, a := range s.APIs {
+			a.Diagnostic.validate(report, fmt.Sprintf("apiManagement[%d].apis[%d]", i, k), c.Gateway.RequestLog)
+		}
 		if s.DebugKey.IsSet() && len(s.DebugKey.Reveal()) < minDebugKey {
 			report(fmt.Sprintf("apiManagement[%d].debugKey", i), "must have %d characters or more; whoever has debug credentials could guess a short one", minDebugKey)
 		}
