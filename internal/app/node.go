@@ -311,6 +311,13 @@ func (n *node) serve(name string, h http.Handler) {
 		MaxHeaderBytes:    int(limits.RequestHeader),
 		ErrorLog:          slog.NewLogLogger(n.log.With("listener", name).Handler(), slog.LevelDebug),
 	}
+	if name == listenGateway {
+		// gRPC clients without TLS begin with HTTP/2 at once (RFC 9113, section 3.3).
+		s.Protocols = &http.Protocols{}
+		s.Protocols.SetHTTP1(true)
+		s.Protocols.SetHTTP2(true)
+		s.Protocols.SetUnencryptedHTTP2(true)
+	}
 	n.servers = append(n.servers, s)
 	n.spawn(func() error {
 		serve := s.Serve

@@ -146,7 +146,7 @@ func (t *transaction) forwardRemote(u *url.URL, o *policy.ForwardOptions) error 
 		return nil
 	}
 	x.Response.Body.SetStream(t.bodies.backendResponse.of(response.Body), response.ContentLength)
-	x.Response.Trailer = response.Trailer
+	x.Response.Trailer = &response.Trailer
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -151,8 +152,10 @@ func (t *transaction) writeHead() {
 			header["Content-Length"] = []string{strconv.FormatInt(response.Body.Length(), 10)}
 		}
 	}
-	for name := range response.Trailer {
-		header.Add("Trailer", name)
+	if response.Trailer != nil {
+		for name := range *response.Trailer {
+			header.Add("Trailer", name)
+		}
 	}
 	t.wrote = true
 	t.w.WriteHeader(response.Status)
@@ -175,6 +178,7 @@ func (t *transaction) writeBody() {
 			n, _ := t.w.Write(data)
 			t.sent += int64(n)
 			t.bodies.response.take(data[:n])
+			t.writeTrailer()
 		}
 		return
 	}
@@ -186,10 +190,27 @@ func (t *transaction) writeBody() {
 		if t.x.Context.Err() == nil {
 			t.g.options.Logger.Warn("a backend's response broke off", "error", broken.Err, "correlationId", t.x.RequestID())
 		}
+		if t.breakGRPC() {
+			return
+		}
 		panic(http.ErrAbortHandler)
 	}
-	for name, values := range response.Trailer {
-		t.w.Header()[name] = values
+	t.writeTrailer()
+}
+
+// writeTrailer hands the backend's trailer to net/http, which sends it when the handler returns. gRPC servers announce none of
+// it, for HTTP/2 does not ask them to.
+func (t *transaction) writeTrailer() {
+	if t.x.Response.Trailer == nil {
+		return
+	}
+	header := t.w.Header()
+	announced := header["Trailer"]
+	for name, values := range *t.x.Response.Trailer {
+		if !slices.Contains(announced, name) {
+			name = http.TrailerPrefix + name
+		}
+		header[name] = values
 	}
 }
 

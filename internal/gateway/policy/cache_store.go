@@ -48,10 +48,10 @@ func (c *cacheStore) Run(x *Exchange) (Outcome, error) {
 		x.Response.Header["Cache-Control"] = []string{attempt.cacheControl + strconv.Itoa(seconds)}
 	}
 	body := &x.Response.Body
-	if !keeps || seconds == 0 || body.Length() > MaxCachedResponse || x.Response.Trailer != nil {
+	if !keeps || seconds == 0 || body.Length() > MaxCachedResponse {
 		return Continue, nil
 	}
-	s := &storing{store: c, x: x, attempt: attempt, keep: time.Duration(seconds) * time.Second}
+	s := &storing{store: c, x: x, attempt: attempt, trailer: x.Response.Trailer, keep: time.Duration(seconds) * time.Second}
 	s.response = cache.Response{Status: x.Response.Status, Stored: time.Now(), Header: storedHeader(x, attempt.private)}
 	if body.InMemory() {
 		data, err := body.Bytes()
@@ -90,6 +90,7 @@ type storing struct {
 	x        *Exchange
 	attempt  *cacheAttempt
 	response cache.Response
+	trailer  *http.Header // a response that has one is not kept; known once the body is whole
 	keep     time.Duration
 	given    bool // up, because the body is too large
 }
@@ -107,7 +108,7 @@ func (s *storing) write(p []byte) {
 
 // finish stores the response: the body is whole.
 func (s *storing) finish() {
-	if s.given {
+	if s.given || s.trailer != nil && len(*s.trailer) > 0 {
 		return
 	}
 	s.given = true

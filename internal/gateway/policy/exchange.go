@@ -122,7 +122,7 @@ type Response struct {
 	Reason  string // for expressions only: the gateway writes the standard one
 	Header  http.Header
 	Body    Body
-	Trailer http.Header // filled in by the backend while the body is read; nil when it announced none
+	Trailer *http.Header // the backend's, whole once its body is read: what is not announced appears only then; nil for none
 
 	// FromBackend says that a backend gave the response, not a policy.
 	FromBackend bool
