@@ -445,6 +445,10 @@ func (n *node) end() error {
 		for _, i := range n.state.all() {
 			i.shutdown()
 		}
+		// After the instances, which say goodbye to their clients in their own words.
+		for _, g := range n.state.allGateways() {
+			closing.Go(func() { g.Drain(ctx) })
+		}
 	}
 	closing.Wait()
 	for _, l := range n.listeners {

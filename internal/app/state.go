@@ -105,7 +105,8 @@ type state struct {
 	counters   map[string]*limit.Local // by service, in lower case
 
 	mu      sync.Mutex
-	running []*instance // for tick, readiness and shutdown
+	running []*instance        // for tick, readiness and shutdown
+	serving []*gateway.Gateway // for shutdown
 }
 
 func newState(nodeID string, pool *message.Pool, m *metrics, l limits, log *slog.Logger) *state {
@@ -199,7 +200,10 @@ func (s *state) apply(key string) {
 		}
 		if g := s.services[key]; g != nil {
 			delete(s.services, key)
-			g.Close()
+			go func() { // It is bounded, and changes do not wait for it.
+				g.Drain(context.Background())
+				g.Close()
+			}()
 		}
 	}
 }
@@ -295,7 +299,7 @@ func (s *state) publish() {
 	s.local.set(local)
 	s.gateways.set(gates)
 	s.mu.Lock()
-	s.running = running
+	s.running, s.serving = running, slices.Collect(maps.Values(s.services))
 	s.mu.Unlock()
 }
 
@@ -371,6 +375,13 @@ func (s *state) all() []*instance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.running)
+}
+
+// allGateways are those of the services that run.
+func (s *state) allGateways() []*gateway.Gateway {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.serving)
 }
 
 // tick looks after time once a second until ctx ends.

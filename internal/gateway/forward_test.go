@@ -348,6 +348,63 @@ func TestCloseEndsRelayedWebSockets(t *testing.T) {
 	}
 }
 
+// TestDrainEndsRelayedWebSockets drains under a client and a backend of another make: each is told once, and answers.
+func TestDrainEndsRelayedWebSockets(t *testing.T) {
+	t.Parallel()
+	told := make(chan error, 1)
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for {
+			kind, data, err := c.Read(r.Context())
+			if err == nil {
+				err = c.Write(r.Context(), kind, data)
+			}
+			if err != nil {
+				told <- err
+				return
+			}
+		}
+	}))
+	defer backend.Close()
+	g, address := startGateway(t, Options{Proxy: proxy.Options{CloseTimeout: time.Hour}}, webSocketAPI("c", "client", "ws"+strings.TrimPrefix(backend.URL, "http")))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	target := "ws" + strings.TrimPrefix(address, "http") + "/client/"
+	c, _, err := websocket.Dial(ctx, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(ctx); err != nil {
+		t.Fatal(err)
+	}
+	drained := make(chan struct{})
+	go func() {
+		g.Drain(ctx)
+		close(drained)
+	}()
+	if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the client is told %v", err)
+	}
+	if err := <-told; websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the backend is told %v", err)
+	}
+	<-drained
+	if ctx.Err() != nil {
+		t.Error("Drain waits although both have answered")
+	}
+	if _, response, err := websocket.Dial(ctx, target, nil); err == nil || response == nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a WebSocket after the end got %v, %v", response, err)
+	}
+}
+
 // TestOutboundOnHandshake shows that outbound policies change the 101 of a handler in process and of one on the network.
 func TestOutboundOnHandshake(t *testing.T) {
 	t.Parallel()

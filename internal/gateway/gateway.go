@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"log/slog"
@@ -146,7 +147,11 @@ func (g *Gateway) Check(resources []resource.Resource) error {
 	return err
 }
 
-// Close ends the WebSockets that are relayed to backends on other nodes, the requests that nobody waits for and the caches, and
+// Drain ends the WebSockets that are relayed to backends on other nodes: both sides are told that the gateway goes away and have some
+// seconds to answer, at most until ctx ends. None begins any more. Other requests go on.
+func (g *Gateway) Drain(ctx context.Context) { g.proxy.Drain(ctx) }
+
+// Close cuts the WebSockets that are relayed to backends on other nodes, and ends the requests that nobody waits for and the caches, and
 // drops unused connections.
 func (g *Gateway) Close() {
 	g.sender.close()

@@ -27,6 +27,7 @@ type Options struct {
 	WebSocketIdle     time.Duration  // a relayed WebSocket without a byte for so long is closed; default 4 minutes, negative: never
 	MaxWebSockets     int            // relayed WebSockets at once; default 60,000, negative: no limit
 	HalfCloseTimeout  time.Duration  // how long one direction goes on after the other has ended; default 15 s
+	CloseTimeout      time.Duration  // how long the peers of a WebSocket have to answer the close frame of Drain; default 5 s
 	RootCAs           *x509.CertPool // that sign backends' certificates; nil: the system's
 }
 
@@ -39,6 +40,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.WebSocketIdle, 4*time.Minute)
 	setDefault(&o.MaxWebSockets, 60_000)
 	setDefault(&o.HalfCloseTimeout, 15*time.Second)
+	setDefault(&o.CloseTimeout, 5*time.Second)
 	return o
 }
 
@@ -58,6 +60,7 @@ type Proxy struct {
 		closed     bool
 		transports map[transportKey]*http.Transport
 		relays     map[*relay]struct{}
+		drained    chan struct{} // closed when no relay is left; nil before Drain
 	}
 }
 
@@ -80,16 +83,11 @@ func New(o Options) *Proxy {
 	return p
 }
 
-// Close ends the relayed WebSockets and drops unused connections. Requests on their way go on.
+// Close cuts the relayed WebSockets, which [Proxy.Drain] ends gracefully, and drops unused connections. Requests on their way go on.
 func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.mu.closed = true
-	relays := make([]*relay, 0, len(p.mu.relays))
-	for r := range p.mu.relays {
-		if r.client != nil { // else its place is only reserved
-			relays = append(relays, r)
-		}
-	}
+	relays := p.relaying()
 	for _, t := range p.mu.transports {
 		t.CloseIdleConnections()
 	}
