@@ -65,7 +65,7 @@ func newInstance(nodeID string, pool *message.Pool, o observer, l limits, log *s
 		health:  api, // a probe may come from anywhere
 		live:    i.guard(resource.Trace, live),
 	})
-	i.local = i.traceHTTP(routes{clients: i.clients.Trusted(), servers: i.servers, api: api, health: api, live: live})
+	i.local = i.traceHTTP(routes{clients: i.clients, servers: i.servers, api: api, health: api, live: live})
 	return i
 }
 

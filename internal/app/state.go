@@ -246,7 +246,7 @@ func (s *state) applyService(key string, record store.Record) {
 		o := gateway.Options{Service: record.ID, Logger: log, Local: s.localHandler, AnyScheme: s.anyScheme,
 			Spans: s.spans, DebugKey: s.debugKeys[strings.ToLower(record.ID.Name())],
 			Region: s.gateway.Region, InstanceID: s.nodeID, CacheSize: int(s.gateway.CacheSize), Identity: identityOf(s.gateway.Identity),
-			ClientRoots: s.clientRoots, Counters: s.countersOf(record.ID.Name()),
+			ClientRoots: s.clientRoots, TrustedProxies: s.gateway.Proxies(), Counters: s.countersOf(record.ID.Name()),
 			Metrics: s.metrics.gateways.Service(record.ID.Name())}
 		if s.gateway.RequestLog {
 			o.RequestLog = log

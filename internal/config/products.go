@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/hubgate/hubgate/internal/resource"
 )
@@ -45,6 +46,9 @@ type Gateway struct {
 	CacheSize Size `yaml:"cacheSize"`
 	// RequestLog writes one line for each request into the log, with the names of Azure's ApiManagementGatewayLogs. Default: false.
 	RequestLog bool `yaml:"requestLog"`
+	// TrustedProxies are addresses and CIDR ranges of the proxies in front of the gateways. From them the client's address is taken
+	// from X-Forwarded-For: the right-most one there that is not listed here. Default: none, and the header is believed from nobody.
+	TrustedProxies []string `yaml:"trustedProxies"`
 	// Identity is where the tokens of the policy authentication-managed-identity come from. Default: nowhere, and the policy fails.
 	Identity GatewayIdentity `yaml:"identity"`
 }
@@ -67,9 +71,35 @@ func (i GatewayIdentity) Given() bool {
 	return i.TokenURL != "" || i.Endpoint != "" || i.TokenFile != ""
 }
 
+// maxTrustedProxies bounds what each request is compared with.
+const maxTrustedProxies = 1000
+
+// Proxies are the TrustedProxies of a configuration that is valid.
+func (g Gateway) Proxies() []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range g.TrustedProxies {
+		if p, err := resource.ParsePrefix(text); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 func (g Gateway) validate(report reporter) {
 	if g.CacheSize < 0 {
 		report("gateway.cacheSize", "must be above 0")
+	}
+	if len(g.TrustedProxies) > maxTrustedProxies {
+		report("gateway.trustedProxies", "has %d entries, and %d are allowed; ranges like 10.0.0.0/8 cover many addresses", len(g.TrustedProxies), maxTrustedProxies)
+	}
+	for i, text := range g.TrustedProxies {
+		p, err := resource.ParsePrefix(text)
+		switch path := fmt.Sprintf("gateway.trustedProxies[%d]", i); {
+		case err != nil:
+			report(path, "%q is neither an IP address nor a range like 10.0.0.0/8", text)
+		case p.Addr().Is4In6():
+			report(path, "write the range %q in the form of IPv4, like 10.0.0.0/8", text)
+		}
 	}
 	given := 0
 	for _, s := range []string{g.Identity.TokenURL, g.Identity.Endpoint, g.Identity.TokenFile} {

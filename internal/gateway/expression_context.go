@@ -132,7 +132,7 @@ func (r *currentRequest) Method() string {
 
 // IPAddress is the client's, or null when it has none.
 func (r *currentRequest) IPAddress() string {
-	a, ok := policy.CallerAddress(r.x.Inbound)
+	a, ok := r.x.CallerAddress()
 	if !ok {
 		return ""
 	}

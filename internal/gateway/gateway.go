@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -75,6 +76,8 @@ type Options struct {
 	ClientRoots *x509.CertPool
 	// AnyScheme lets every API be called over HTTP and HTTPS, whatever its protocols say: for a gateway behind a proxy that ends TLS.
 	AnyScheme bool
+	// TrustedProxies are the proxies in front of the gateway whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 	// Proxy are the limits of forwarding.
 	Proxy proxy.Options
 	// RequestLog receives one record a request with the names of Azure's ApiManagementGatewayLogs, as diagnostics say; nil: none.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"sync"
@@ -19,7 +20,7 @@ import (
 var errReplaced = errors.New("a policy of the gateway has replaced the response")
 
 // localRequest is the exchange's request as the handler of a backend on this node gets it: as if a proxy had sent it, but with
-// the client's RemoteAddr and TLS state.
+// the client's address, also from behind trusted proxies, as RemoteAddr, and with its TLS state.
 func (t *transaction) localRequest(ctx context.Context, u *url.URL) *http.Request {
 	x := &t.x
 	r := x.Inbound.WithContext(ctx)
@@ -28,6 +29,9 @@ func (t *transaction) localRequest(ctx context.Context, u *url.URL) *http.Reques
 		host = u.Host
 	}
 	r.Method, r.Host, r.Header = x.Request.Method, host, x.Request.Header
+	if x.Client.IsValid() {
+		r.RemoteAddr = netip.AddrPortFrom(x.Client, 0).String() // Nobody knows the port.
+	}
 	r.URL = &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
 	r.RequestURI = r.URL.RequestURI()
 	r.Form, r.PostForm, r.MultipartForm, r.Pattern = nil, nil, nil, ""

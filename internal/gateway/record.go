@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hubgate/hubgate/internal/gateway/policy"
 	"github.com/hubgate/hubgate/internal/resource"
 )
 
@@ -196,7 +195,7 @@ func (t *transaction) record(total time.Duration) {
 	if r.TLS != nil {
 		text("clientTlsVersion", tls.VersionName(r.TLS.Version))
 	}
-	if caller, ok := policy.CallerAddress(r); ok && !d.hideIP {
+	if caller, ok := x.CallerAddress(); ok && !d.hideIP {
 		text("callerIpAddress", caller.String())
 	}
 	attrs = append(attrs, slog.Int("responseCode", x.Response.Status), slog.Int64("requestSize", x.RequestSize), slog.Int64("responseSize", x.ResponseSize))

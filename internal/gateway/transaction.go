@@ -48,6 +48,7 @@ func (t *transaction) begin(w http.ResponseWriter, r *http.Request) {
 		t.x.Tracer = t
 	}
 	t.x.Meter = t.g.meter
+	t.x.Client, _ = clientBehind(r, t.g.options.TrustedProxies)
 	t.startSpan()
 }
 

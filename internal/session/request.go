@@ -27,7 +27,6 @@ type request struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	query    url.Values
-	trusted  bool
 
 	hub   string
 	token *auth.Token
@@ -81,7 +80,7 @@ func (q *request) unauthorized(err error) {
 	if q.Trace.Enabled(telemetry.Connectivity) {
 		q.Trace.Emit(telemetry.TraceEvent{
 			Kind: telemetry.Connectivity, Level: telemetry.Warning, Collection: "Authorization", OperationName: "AuthorizationFailed",
-			Message: err.Error(), CallerIP: q.peerAddress(), HubName: q.hub, ConnectionType: "Client",
+			Message: err.Error(), CallerIP: q.clientAddress(), HubName: q.hub, ConnectionType: "Client",
 		})
 	}
 	if e, ok := errors.AsType[*auth.Error](err); ok {
@@ -186,14 +185,14 @@ func (q *request) claim(c *Session, k transport.Kind) bool {
 		return true
 	case claimed:
 		bearer, _ := auth.TokenFrom(q.r)
-		counted, refusal := q.quotas.enter(q.token, bearer, q.peerAddress())
+		counted, refusal := q.quotas.enter(q.token, bearer, q.clientAddress())
 		if refusal != "" {
 			c.drop(Throttled)
 			q.tooMany(refusal)
 			return false
 		}
 		c.counted = counted
-		c.address = q.peerAddress()
+		c.address = q.clientAddress()
 		return true
 	case otherTransport:
 		q.text(http.StatusBadRequest, "Cannot change transports mid-connection")
@@ -367,21 +366,12 @@ func (q *request) forwardedHeaders() []svcproto.Header {
 	return all
 }
 
-// peerAddress is where the request comes from, as far as nobody can make it up: what a trusted gateway has seen itself, else the peer. What stands in
-// front of that in X-Forwarded-For is the client's own word.
-func (q *request) peerAddress() string {
-	chain := q.clientAddress()
-	return strings.TrimSpace(chain[strings.LastIndexByte(chain, ',')+1:])
-}
-
-// clientAddress is the peer's IP address, behind those that a trusted gateway has seen.
+// clientAddress is the client's IP address: that of the peer, or the one that a gateway in this process gives a request as its RemoteAddr. An
+// X-Forwarded-For is no matter of the service: what a client says there goes through gateways too, and apps take its first entry.
 func (q *request) clientAddress() string {
 	peer, _, err := net.SplitHostPort(q.r.RemoteAddr)
 	if err != nil {
 		peer = q.r.RemoteAddr
-	}
-	if seen := strings.Join(q.r.Header.Values("X-Forwarded-For"), ", "); q.trusted && seen != "" {
-		return seen
 	}
 	return peer
 }

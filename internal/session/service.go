@@ -237,19 +237,12 @@ func (s *Service) newID() string {
 }
 
 // ServeHTTP answers /client, /client/, and /client/negotiate.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r, false) }
-
-// Trusted is the Service for requests that a gateway in this process passes on: their X-Forwarded-For is believed.
-func (s *Service) Trusted() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, true) })
-}
-
-func (s *Service) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	settings := s.settings.Load()
 	if allowOrigin(w, r, settings.AllowedOrigins) {
 		return
 	}
-	q := request{Service: s, settings: settings, w: w, r: r, query: r.URL.Query(), trusted: trusted}
+	q := request{Service: s, settings: settings, w: w, r: r, query: r.URL.Query()}
 	if strings.HasSuffix(strings.TrimSuffix(r.URL.Path, "/"), "/negotiate") {
 		q.negotiate()
 		return

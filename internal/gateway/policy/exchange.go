@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type Exchange struct {
 	Context context.Context // ends when the client goes
 	Inbound *http.Request   // what the client sent; policies never change it
 	Start   time.Time
+	Client  netip.Addr // the client's address behind trusted proxies; the zero value when it is the peer's
 
 	API          *resource.API       // nil when none matched
 	Operation    *resource.Operation // nil when none matched

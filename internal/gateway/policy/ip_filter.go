@@ -52,7 +52,7 @@ func (b *Builder) address(name string) netip.Addr {
 	return a.Unmap()
 }
 
-// Run lets through or refuses the caller by the address from which the connection came.
+// Run lets through or refuses the caller by its address.
 func (f *ipFilter) Run(x *Exchange) (Outcome, error) {
 	action, err := f.allow.Get(x)
 	if err != nil {
@@ -61,7 +61,7 @@ func (f *ipFilter) Run(x *Exchange) (Outcome, error) {
 	deny := func(reason, message string) (Outcome, error) {
 		return End, &Failure{Status: http.StatusForbidden, Public: "Forbidden", Reason: reason, Message: message}
 	}
-	caller, ok := CallerAddress(x.Inbound)
+	caller, ok := x.CallerAddress()
 	if !ok {
 		return deny("FailedToParseCallerIP", "Failed to establish IP address for the caller. Access denied.")
 	}
@@ -96,8 +96,16 @@ func (f *ipFilter) lists(x *Exchange, caller netip.Addr) (bool, error) {
 	return false, nil
 }
 
-// CallerAddress is the address of the client's end of the connection, context.Request.IpAddress.
-func CallerAddress(r *http.Request) (netip.Addr, bool) {
+// CallerAddress is the client's address, context.Request.IpAddress: that behind the trusted proxies, else that of the peer.
+func (x *Exchange) CallerAddress() (netip.Addr, bool) {
+	if x.Client.IsValid() {
+		return x.Client, true
+	}
+	return PeerAddress(x.Inbound)
+}
+
+// PeerAddress is the address of the other end of the connection.
+func PeerAddress(r *http.Request) (netip.Addr, bool) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr

@@ -120,7 +120,7 @@ func (x *Exchange) liquidContext() map[string]any {
 		parameters[name] = v
 	}
 	address := ""
-	if caller, ok := CallerAddress(x.Inbound); ok {
+	if caller, ok := x.CallerAddress(); ok {
 		address = caller.String()
 	}
 	request := map[string]any{
