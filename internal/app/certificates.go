@@ -16,6 +16,7 @@ import (
 // needs no restart; while the new files cannot be used, the old ones stay.
 type certificates struct {
 	files config.TLS
+	acme  *acmeCertificates // in the place of certificate files, or nil
 	log   *slog.Logger
 
 	mu      sync.Mutex
@@ -27,9 +28,9 @@ type certificates struct {
 // recheck is how often files are looked at.
 const recheck = time.Second
 
-// newCertificates reads the files for the first time; then they must be right.
-func newCertificates(files config.TLS, log *slog.Logger) (*certificates, error) {
-	c := &certificates{files: files, log: log}
+// newCertificates reads the files for the first time; then they must be right. With acme there is at most a file of authorities.
+func newCertificates(files config.TLS, acme *acmeCertificates, log *slog.Logger) (*certificates, error) {
+	c := &certificates{files: files, acme: acme, log: log}
 	changed, err := c.modified()
 	if err != nil {
 		return nil, err
@@ -43,11 +44,21 @@ func newCertificates(files config.TLS, log *slog.Logger) (*certificates, error) 
 
 // server is the configuration of a listener that follows the files.
 func (c *certificates) server() *tls.Config {
-	return &tls.Config{
+	t := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		NextProtos:         []string{"h2", "http/1.1"},
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.config(), nil },
 	}
+	if c.acme != nil {
+		proof := c.acme.proof()
+		t.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if asksForProof(hello) {
+				return proof, nil
+			}
+			return c.config(), nil
+		}
+	}
+	return t
 }
 
 func (c *certificates) config() *tls.Config {
@@ -71,7 +82,7 @@ func (c *certificates) config() *tls.Config {
 		return c.current
 	}
 	c.changed, c.current = changed, next
-	c.log.Info("the certificate was read again", "file", c.files.CertificateFile)
+	c.log.Info("the certificate files were read again")
 	return next
 }
 
@@ -96,11 +107,16 @@ func (c *certificates) modified() (newest time.Time, err error) {
 func (c *certificates) authorities() *x509.CertPool { return c.config().ClientCAs }
 
 func (c *certificates) read() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(c.files.CertificateFile, c.files.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("certificate %s with key %s: %w", c.files.CertificateFile, c.files.KeyFile, err)
+	t := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	if c.acme != nil {
+		t.GetCertificate = c.acme.certificate
+	} else {
+		pair, err := tls.LoadX509KeyPair(c.files.CertificateFile, c.files.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %s with key %s: %w", c.files.CertificateFile, c.files.KeyFile, err)
+		}
+		t.Certificates = []tls.Certificate{pair}
 	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}}
 	if c.files.ClientCAFile == "" {
 		return t, nil
 	}

@@ -88,7 +88,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	certificate, key := issue(t, dir, "one", 1)
 	var out bytes.Buffer
-	c, err := newCertificates(config.TLS{CertificateFile: certificate, KeyFile: key}, slog.New(slog.NewTextHandler(&out, nil)))
+	c, err := newCertificates(config.TLS{CertificateFile: certificate, KeyFile: key}, nil, slog.New(slog.NewTextHandler(&out, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,8 @@ type node struct {
 	spans      *telemetry.Spans // nil without a collector
 
 	listeners map[string]net.Listener
-	secure    map[string]*certificates // of those listeners that speak TLS
+	secure    map[string]*certificates     // of those listeners that speak TLS
+	proofs    map[string]*acmeCertificates // of those listeners that answer challenges of ACME servers over plain HTTP
 	servers   []*http.Server
 	background
 }
@@ -171,6 +172,7 @@ func (n *node) start(ctx context.Context) error {
 	n.serve(listenSignalR, &n.state.signalR)
 	n.serve(listenGateway, &n.state.gateways)
 	n.serve(listenMetrics, telemetry.NewHandler(registry, &n.health))
+	n.obtainCertificates(background)
 	if n.options.Demo {
 		return n.startChatRoom(ctx)
 	}
@@ -284,18 +286,7 @@ func (n *node) listen() error {
 		}
 		n.listeners[name] = l
 	}
-	n.secure = make(map[string]*certificates)
-	for name, files := range map[string]config.TLS{listenSignalR: n.settings.Listeners.SignalRTLS, listenGateway: n.settings.Listeners.GatewayTLS} {
-		if !files.On() || n.listeners[name] == nil {
-			continue
-		}
-		c, err := newCertificates(files, n.log.With("listener", name))
-		if err != nil {
-			return fmt.Errorf("the %s listener: %w", name, err)
-		}
-		n.secure[name] = c
-	}
-	return nil
+	return n.secureListeners()
 }
 
 // serve answers on a listener, if there is one of that name.
@@ -305,6 +296,9 @@ func (n *node) serve(name string, h http.Handler) {
 		return
 	}
 	limits := n.settings.Limits
+	if a := n.proofs[name]; a != nil {
+		h = a.overHTTP(h)
+	}
 	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: limits.RequestHeaderTimeout.Std(),
@@ -350,9 +344,20 @@ func (n *node) url(name string) string {
 		return ""
 	}
 	if n.secure[name] != nil {
-		return "https://" + hostPort(l.Addr())
+		return "https://" + n.hostPort(name)
 	}
-	return "http://" + hostPort(l.Addr())
+	return "http://" + n.hostPort(name)
+}
+
+// hostPort is how a listener is reached: with a certificate for certain hosts only, that is the first of them.
+func (n *node) hostPort(name string) string {
+	l := n.listeners[name]
+	if c := n.secure[name]; c != nil && c.acme != nil {
+		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil {
+			return net.JoinHostPort(c.acme.settings.HostNames[0], port)
+		}
+	}
+	return hostPort(l.Addr())
 }
 
 // hostPort names this machine where an address names all or the loopback.
@@ -383,8 +388,7 @@ func (n *node) addresses(ctx context.Context) (Addresses, error) {
 
 // connectionString is that of the default instance; its ClientEndpoint is the gateway, when one runs and has a service.
 func (n *node) connectionString(ctx context.Context) (string, error) {
-	l := n.listeners[listenSignalR]
-	if l == nil {
+	if n.listeners[listenSignalR] == nil {
 		return "", nil
 	}
 	records, err := n.store.List(ctx, "")
@@ -410,7 +414,7 @@ func (n *node) connectionString(ctx context.Context) (string, error) {
 	if instance == nil {
 		return "", nil
 	}
-	host, port, err := net.SplitHostPort(hostPort(l.Addr()))
+	host, port, err := net.SplitHostPort(n.hostPort(listenSignalR))
 	if err != nil {
 		return "", err
 	}
@@ -458,6 +462,12 @@ func (n *node) end() error {
 		n.stop()
 	}
 	n.done.Wait()
+	for _, c := range n.secure {
+		if c.acme != nil {
+			c.acme.close()
+		}
+	}
+	n.secure = nil
 	if n.state != nil {
 		for _, g := range n.state.services {
 			g.Close()

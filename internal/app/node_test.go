@@ -24,7 +24,10 @@ func run(t *testing.T, o Options) (Addresses, *node) {
 	if o.SignalRAddress == "" {
 		o.SignalRAddress = free
 	}
-	o.GatewayAddress, o.MetricsAddress, o.ChatRoomAddress = free, free, free
+	if o.GatewayAddress == "" {
+		o.GatewayAddress = free
+	}
+	o.MetricsAddress, o.ChatRoomAddress = free, free
 	if o.DataDir == "" {
 		o.DataDir = t.TempDir()
 	}

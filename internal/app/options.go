@@ -2,6 +2,7 @@ package app
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/hubgate/hubgate/internal/config"
 )
@@ -22,6 +23,8 @@ type Options struct {
 	Demo   bool           // make the instance ASRS1, the service APIM1 with its two APIs, and the chat room
 
 	Logger *slog.Logger
+
+	renewalCheck time.Duration // how often certificates of an ACME server are looked at; 0 means the default
 }
 
 // Addresses are the URLs under which a node that is ready is reached, and what a script needs to use it.

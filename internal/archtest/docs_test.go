@@ -158,6 +158,11 @@ func fields(at string, v reflect.Value, paths map[string]bool, defaults map[stri
 			fields(name, v.Field(i), paths, defaults)
 		}
 		return
+	case reflect.Pointer:
+		if v.Type().Elem().Kind() == reflect.Struct {
+			fields(at, reflect.Zero(v.Type().Elem()), paths, defaults)
+			return
+		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Struct {
 			fields(at+"[]", reflect.Zero(v.Type().Elem()), paths, defaults)

@@ -77,17 +77,26 @@ type TLS struct {
 	KeyFile         string `yaml:"keyFile"`
 	// ClientCAFile is a PEM file of authorities. When it is given, clients must show a certificate that one of them signed. Default: none are asked for.
 	ClientCAFile string `yaml:"clientCAFile"`
+	// ACME gets certificates from a certificate authority, in the place of the files. Default: none are got.
+	ACME *ACME `yaml:"acme"`
 }
 
 // On says whether the listener speaks TLS.
-func (t TLS) On() bool { return t.CertificateFile != "" || t.KeyFile != "" }
+func (t TLS) On() bool { return t.CertificateFile != "" || t.KeyFile != "" || t.ACME != nil }
 
-func (t TLS) validate(report reporter, path string) {
+func (t TLS) validate(report reporter, path string, c *Config) {
+	if t.ACME != nil {
+		if t.CertificateFile != "" || t.KeyFile != "" {
+			report(path+".acme", "stands beside a certificateFile or a keyFile; a listener has its certificates from one of them")
+		}
+		t.ACME.validate(report, path+".acme", c)
+		return
+	}
 	if (t.CertificateFile == "") != (t.KeyFile == "") {
 		report(path, "certificateFile and keyFile go together")
 	}
 	if t.ClientCAFile != "" && !t.On() {
-		report(path+".clientCAFile", "needs certificateFile and keyFile: without TLS there are no client certificates")
+		report(path+".clientCAFile", "needs certificateFile and keyFile, or acme: without TLS there are no client certificates")
 	}
 }
 

@@ -66,8 +66,13 @@ func (r *resolver) resolve(c *Config) {
 			c.SecretReferences.Directories[i] = r.absolute(dir)
 		}
 	}
-	for _, t := range []*TLS{&c.Listeners.SignalRTLS, &c.Listeners.GatewayTLS} {
-		for _, file := range []*string{&t.CertificateFile, &t.KeyFile, &t.ClientCAFile} {
+	for path, t := range map[string]*TLS{"listeners.signalrTls": &c.Listeners.SignalRTLS, "listeners.gatewayTls": &c.Listeners.GatewayTLS} {
+		files := []*string{&t.CertificateFile, &t.KeyFile, &t.ClientCAFile}
+		if t.ACME != nil {
+			files = append(files, &t.ACME.CacheDirectory, &t.ACME.TrustedCAFile)
+			r.secret(path+".acme.externalAccount.secret", &t.ACME.ExternalAccount.Secret)
+		}
+		for _, file := range files {
 			if *file != "" {
 				*file = r.absolute(*file)
 			}

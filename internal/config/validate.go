@@ -24,7 +24,7 @@ func (c *Config) Validate() error {
 type reporter func(path, format string, args ...any)
 
 func (c *Config) validate(report reporter) {
-	c.Listeners.validate(report)
+	c.Listeners.validate(report, c)
 	if c.Domain == "" || strings.ContainsAny(c.Domain, "/: \t") || strings.Trim(c.Domain, ".") != c.Domain {
 		report("domain", "%q is not a domain name like localhost or example.com", c.Domain)
 	}
@@ -59,9 +59,9 @@ func (c *Config) validate(report reporter) {
 	c.validateResources(report)
 }
 
-func (l *Listeners) validate(report reporter) {
-	l.SignalRTLS.validate(report, "listeners.signalrTls")
-	l.GatewayTLS.validate(report, "listeners.gatewayTls")
+func (l *Listeners) validate(report reporter, c *Config) {
+	l.SignalRTLS.validate(report, "listeners.signalrTls", c)
+	l.GatewayTLS.validate(report, "listeners.gatewayTls", c)
 	used := make(map[string]string)
 	for _, listener := range []struct{ path, address string }{
 		{"listeners.signalr", l.SignalR}, {"listeners.gateway", l.Gateway}, {"listeners.management", l.Management}, {"listeners.metrics", l.Metrics},
