@@ -29,10 +29,18 @@ import (
 // acmeDirectory is where certificates are kept below the data directory unless the configuration says otherwise.
 const acmeDirectory = "acme"
 
-// How often certificates are looked at for renewal, and how long to wait after a failure that the library does not try again by itself.
+// The library's names of the events that matter here.
+const (
+	certObtained = "cert_obtained"
+	certFailed   = "cert_failed"
+)
+
+// How often certificates are looked at for renewal, how long to wait after a failure that the library does not try again by itself, and how long
+// for a question to the server when the node ends.
 const (
 	defaultRenewalCheck = 10 * time.Minute
 	acmePause           = 15 * time.Minute
+	acmeClose           = 2 * time.Second
 )
 
 // acmeCertificates are the certificates that one listener gets from an ACME server (RFC 8555). They are got, renewed and kept in the background;
@@ -56,7 +64,7 @@ func newACME(settings *config.ACME, dataDir string, listener net.Addr, proving m
 		}
 		dir = filepath.Join(dataDir, acmeDirectory)
 	}
-	// What is in it already is as private as the library made it, but the directory itself may be somebody else's.
+	// Made here, so that a directory which cannot be made keeps the node from starting.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("acme: the cache directory: %w", err)
 	}
@@ -103,8 +111,13 @@ func newACME(settings *config.ACME, dataDir string, listener net.Addr, proving m
 		RenewCheckInterval: check,
 		Logger:             template.Logger,
 	})
-	a.config = certmagic.New(a.cache, certmagic.Config{Storage: &certmagic.FileStorage{Path: dir}, OnEvent: a.event, Logger: template.Logger})
+	a.config = certmagic.New(a.cache, certmagic.Config{
+		Storage: &certmagic.FileStorage{Path: dir}, Logger: template.Logger,
+		OnEvent: a.event, ShouldEmitFunc: func(name string) bool { return name == certObtained || name == certFailed }, // and not for each handshake
+	})
 	a.issuer = certmagic.NewACMEIssuer(a.config, template)
+	// The library would try again with Let's Encrypt's test server first. Proofs for that one are not found by other nodes with the same storage.
+	a.issuer.TestCA = ""
 	a.config.Issuers = []certmagic.Issuer{a.issuer}
 	return a, nil
 }
@@ -148,8 +161,18 @@ func (a *acmeCertificates) keep(ctx context.Context, host string) {
 	}
 }
 
-// close ends the renewals.
-func (a *acmeCertificates) close() { a.cache.Stop() }
+// close ends the renewals. The library lets a question to the server end first, for which a node that ends has little time.
+func (a *acmeCertificates) close() {
+	stopped := make(chan struct{})
+	go func() {
+		a.cache.Stop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(acmeClose):
+	}
+}
 
 // asksForProof says whether a client is an ACME server which wants to see the proof of a host (RFC 8737, section 3). It offers that protocol alone,
 // so a connection that it opens carries nothing else: the HTTP server closes it after the handshake.
@@ -196,9 +219,9 @@ func (a *acmeCertificates) event(_ context.Context, name string, data map[string
 	host, _ := data["identifier"].(string)
 	renewal, _ := data["renewal"].(bool)
 	switch name {
-	case "cert_obtained":
+	case certObtained:
 		a.log.Info("the authority gave a certificate", "host", host, "renewal", renewal, "directory", a.settings.Directory())
-	case "cert_failed":
+	case certFailed:
 		if err, ok := data["error"].(error); ok && !errors.Is(err, context.Canceled) {
 			a.failed(host, renewal, err)
 		}
@@ -292,7 +315,7 @@ func (l libraryLog) Write(e zapcore.Entry, fields []zapcore.Field) error {
 		l.log.Error("the certificate was not renewed; the old one stays", "reason", reason, "do", "let the node read and write the cache directory")
 		return nil
 	}
-	l.log.Debug("acme: "+e.Message, "details", encoder.Fields)
+	l.log.Debug("ACME: "+e.Message, "details", encoder.Fields)
 	return nil
 }
 

@@ -150,6 +150,12 @@ func (s *connectionString) fromConfig(cfg *config.Config, name, key string) erro
 	if port != "0" {
 		s.host, s.port = reachableHost(host), port
 	}
+	if t := cfg.Listeners.SignalRTLS; t.On() {
+		s.scheme = "https"
+		if t.ACME != nil && s.host != "" {
+			s.host = t.ACME.HostNames[0] // for which there is a certificate
+		}
+	}
 	return nil
 }
 
