@@ -35,6 +35,9 @@ const (
 	certFailed   = "cert_failed"
 )
 
+// noEmail is what the library calls the account without an e-mail address.
+const noEmail = "default"
+
 // How often certificates are looked at for renewal, how long to wait after a failure that the library does not try again by itself, and how long
 // for a question to the server when the node ends.
 const (
@@ -80,6 +83,15 @@ func newACME(settings *config.ACME, dataDir string, listener net.Addr, proving m
 		CA: settings.Directory(), Email: settings.Email, Agreed: settings.AgreeToTerms, Logger: zap.New(libraryLog{log: log}),
 		DisableHTTPChallenge: config.Off(settings.HTTPAddress),
 	}
+	if template.Email == "" {
+		// Without an address the library takes that of another listener, and with it another account, once it has seen one. This is the name under which
+		// it keeps the account that has none.
+		template.Email = noEmail
+		template.NewAccountFunc = func(_ context.Context, _ *certmagic.ACMEIssuer, account acme.Account) (acme.Account, error) {
+			account.Contact = nil
+			return account, nil
+		}
+	}
 	// The library looks whether somebody listens already where a challenge is asked for, and the node does.
 	if tcp, ok := listener.(*net.TCPAddr); ok {
 		template.ListenHost, template.AltTLSALPNPort = tcp.IP.String(), tcp.Port
@@ -118,9 +130,14 @@ func newACME(settings *config.ACME, dataDir string, listener net.Addr, proving m
 	a.issuer = certmagic.NewACMEIssuer(a.config, template)
 	// The library would try again with Let's Encrypt's test server first. Proofs for that one are not found by other nodes with the same storage.
 	a.issuer.TestCA = ""
-	a.config.Issuers = []certmagic.Issuer{a.issuer}
+	a.config.Issuers = []certmagic.Issuer{issuer{a.issuer}}
 	return a, nil
 }
+
+// issuer gets certificates as the library's own does, but a renewal is an order like any other. The library would name the certificate that it replaces
+// (RFC 9773, section 5), which authorities refuse when another account has ordered that one: after a change of the e-mail address or of the external
+// account every renewal would fail. It does so only for its own type.
+type issuer struct{ *certmagic.ACMEIssuer }
 
 // run gets the certificates that are not kept yet, and ends when all are there; from then on the library renews them.
 func (a *acmeCertificates) run(ctx context.Context) {

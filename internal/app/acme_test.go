@@ -52,6 +52,7 @@ type authority struct {
 type authorityOptions struct {
 	tlsPort, httpPort int
 	validity          time.Duration
+	early             bool   // says that certificates are to be renewed at any time of their life, and not at the end
 	keyID, key        string // of the external account without which nobody gets an account
 }
 
@@ -97,6 +98,18 @@ func startAuthority(t *testing.T, o authorityOptions) *authority {
 				_, _ = io.WriteString(w, `{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many certificates for this name","status":429}`)
 				return
 			}
+		}
+		if r.URL.Path == wfe.DirectoryPath && !o.early {
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, r)
+			var directory map[string]any
+			if err := json.Unmarshal(answer.Body.Bytes(), &directory); err != nil {
+				t.Error(err)
+			}
+			delete(directory, "renewalInfo")
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(directory) // to a client that may have gone
+			return
 		}
 		handler.ServeHTTP(w, r)
 	}))
@@ -287,6 +300,9 @@ func TestACME(t *testing.T) {
 	if !renewed.NotAfter.After(first.NotAfter) {
 		t.Errorf("the certificate ends %v, and the one before it %v", renewed.NotAfter, first.NotAfter)
 	}
+	if third := first.NotBefore.Add(8 * time.Second); renewed.NotBefore.Before(third) {
+		t.Errorf("the certificate was renewed at %v, before two thirds of its life were over at about %v", renewed.NotBefore, third)
+	}
 	if len(out.lines("renewal=true")) == 0 {
 		t.Error("the log does not tell of the renewal")
 	}
@@ -374,6 +390,33 @@ func TestACMECache(t *testing.T) {
 	})
 }
 
+// TestACMEEarlyRenewal renews when the authority says so (RFC 9773), also when the account is another one since the e-mail address has changed.
+func TestACMEEarlyRenewal(t *testing.T) {
+	t.Parallel()
+	const host = "chat.early.test"
+	port := quietPort(t)
+	a := startAuthority(t, authorityOptions{tlsPort: port, httpPort: quietPort(t), validity: 20 * time.Second, early: true})
+	cache := t.TempDir()
+	var last *x509.Certificate
+	for _, email := range []string{"", "one@early.test", "two@early.test", ""} {
+		t.Run("as "+email, func(t *testing.T) {
+			var out logText
+			a.node(t, port, config.ACME{HostNames: []string{host}, CacheDirectory: cache, Email: email}, &out, nil)
+			first := last
+			if first == nil {
+				first = a.shown(t, port, host, nil)
+			}
+			last = a.shown(t, port, host, first)
+			if late := first.NotBefore.Add(30 * time.Second); last.NotBefore.After(late) {
+				t.Errorf("the certificate was renewed at %v only", last.NotBefore)
+			}
+			for _, line := range out.lines("level=ERROR") {
+				t.Errorf("the log has %s", line)
+			}
+		})
+	}
+}
+
 // TestACMEProofOfAnotherNode answers a challenge that another node with the same cache directory has begun.
 func TestACMEProofOfAnotherNode(t *testing.T) {
 	t.Parallel()
@@ -393,7 +436,7 @@ func TestACMEProofOfAnotherNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	storage := certmagic.FileStorage{Path: cache}
-	issuer := n.secure[listenSignalR].acme.issuer.IssuerKey()
+	issuer := certmagic.StorageKeys.Safe(n.secure[listenSignalR].acme.issuer.IssuerKey())
 	if err := storage.Store(t.Context(), "acme/"+issuer+"/challenge_tokens/"+host+".json", stored); err != nil {
 		t.Fatal(err)
 	}
