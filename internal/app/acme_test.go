@@ -468,8 +468,8 @@ func TestACMEProofOfAnotherNode(t *testing.T) {
 // TestACMERenewalFails refuses a renewal: the old certificate stays, and the log says so once.
 func TestACMERenewalFails(t *testing.T) {
 	t.Parallel()
-	const host = "chat.limit.test"
 	port := quietPort(t)
+	host := "chat" + portOf(port) + ".limit.test" // for the library remembers in the process which renewals failed
 	a := startAuthority(t, authorityOptions{tlsPort: port, httpPort: quietPort(t), validity: 12 * time.Second})
 	var out logText
 	a.node(t, port, config.ACME{HostNames: []string{host}}, &out, nil)
