@@ -27,44 +27,6 @@ import (
 	"github.com/hubgate/hubgate/internal/store"
 )
 
-// resourceTypes are the resources that a node knows, by type.
-func resourceTypes() map[string]func() resource.Resource {
-	const apim = resource.ApiManagement + "/service"
-	return map[string]func() resource.Resource{
-		resource.SignalRService + "/signalR": func() resource.Resource { return new(resource.SignalR) },
-		apim:                                 func() resource.Resource { return new(resource.ApiManagementService) },
-		apim + "/apis":                       func() resource.Resource { return new(resource.API) },
-		apim + "/apiVersionSets":             func() resource.Resource { return new(resource.APIVersionSet) },
-		apim + "/apis/operations":            func() resource.Resource { return new(resource.Operation) },
-		apim + "/policies":                   func() resource.Resource { return new(resource.Policy) },
-		apim + "/apis/policies":              func() resource.Resource { return new(resource.Policy) },
-		apim + "/apis/operations/policies":   func() resource.Resource { return new(resource.Policy) },
-		apim + "/products":                   func() resource.Resource { return new(resource.Product) },
-		apim + "/products/apis":              func() resource.Resource { return new(resource.ProductAPI) },
-		apim + "/products/policies":          func() resource.Resource { return new(resource.Policy) },
-		apim + "/namedValues":                func() resource.Resource { return new(resource.NamedValue) },
-		apim + "/backends":                   func() resource.Resource { return new(resource.Backend) },
-		apim + "/policyFragments":            func() resource.Resource { return new(resource.PolicyFragment) },
-		apim + "/subscriptions":              func() resource.Resource { return new(resource.Subscription) },
-		apim + "/apis/diagnostics":           func() resource.Resource { return new(resource.Diagnostic) },
-		apim + "/apis/operations/tags":       func() resource.Resource { return new(resource.Link) },
-		apim + "/apis/releases":              func() resource.Resource { return new(resource.APIRelease) },
-		apim + "/apis/schemas":               func() resource.Resource { return new(resource.APISchema) },
-		apim + "/apis/tags":                  func() resource.Resource { return new(resource.Link) },
-		apim + "/caches":                     func() resource.Resource { return new(resource.Cache) },
-		apim + "/certificates":               func() resource.Resource { return new(resource.Certificate) },
-		apim + "/diagnostics":                func() resource.Resource { return new(resource.Diagnostic) },
-		apim + "/groups":                     func() resource.Resource { return new(resource.Group) },
-		apim + "/groups/users":               func() resource.Resource { return new(resource.Link) },
-		apim + "/loggers":                    func() resource.Resource { return new(resource.Logger) },
-		apim + "/products/groups":            func() resource.Resource { return new(resource.Link) },
-		apim + "/products/tags":              func() resource.Resource { return new(resource.Link) },
-		apim + "/schemas":                    func() resource.Resource { return new(resource.Schema) },
-		apim + "/tags":                       func() resource.Resource { return new(resource.Tag) },
-		apim + "/users":                      func() resource.Resource { return new(resource.User) },
-	}
-}
-
 // state is what runs on a node because of what is stored: it follows the store.
 type state struct {
 	nodeID  string
@@ -111,7 +73,7 @@ type state struct {
 
 func newState(nodeID string, pool *message.Pool, m *metrics, l limits, log *slog.Logger) *state {
 	return &state{
-		nodeID: nodeID, codec: store.NewCodec(resourceTypes()), pool: pool, metrics: m, limits: l, log: log,
+		nodeID: nodeID, codec: store.NewCodec(resource.Types()), pool: pool, metrics: m, limits: l, log: log,
 		records: make(map[string]store.Record), instances: make(map[string]*instance), services: make(map[string]*gateway.Gateway),
 		counters: make(map[string]*limit.Local),
 	}

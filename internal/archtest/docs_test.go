@@ -141,7 +141,7 @@ func spans(cell string) []string {
 // fields adds the paths of the fields of a type of the configuration, and those of the defaults that are not zero, to defaults.
 func fields(at string, v reflect.Value, paths map[string]bool, defaults map[string]string) {
 	switch v.Interface().(type) {
-	case config.Secret, config.Policy, config.OpenAPI, []config.Parameter, []config.Representation:
+	case config.Secret, config.Policy, config.OpenAPI, config.Properties, []config.Parameter, []config.Representation:
 		paths[at] = true // forms of values, which have a table of their own
 		return
 	}

@@ -147,6 +147,8 @@ type Service struct {
 	Products []Product `yaml:"products"`
 	// Subscriptions are the keys that open its APIs.
 	Subscriptions []Subscription `yaml:"subscriptions"`
+	// Resources are what the service has besides, in Azure's own words.
+	Resources []RawResource `yaml:"resources"`
 }
 
 // NamedValue is a text that policies hold as {{name}}. It is stored as a secret when it is read from a file or the environment.

@@ -92,6 +92,15 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
 			return
 		}
 	}
+	if p, ok := v.Addr().Interface().(*Properties); ok {
+		if n.Kind != yaml.MappingNode {
+			d.report(n, path, "fields belong here, not %s", describe(n))
+			return
+		}
+		d.walk(n, path)
+		p.node = n
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		d.decodeStruct(n, path, v)
@@ -151,6 +160,36 @@ func (d *decoder) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 		}
 		seen[key.Value] = true
 		d.decode(value, join(path, key.Value), field)
+	}
+}
+
+// walk counts the values of properties, notes their places, and looks for what is there twice.
+func (d *decoder) walk(n *yaml.Node, path string) {
+	if d.nodes++; d.nodes > maxNodes {
+		if d.nodes == maxNodes+1 {
+			d.report(n, path, "the file has more than %d values", maxNodes)
+		}
+		return
+	}
+	d.lines[path] = n.Line
+	switch n.Kind {
+	case yaml.AliasNode:
+		d.walk(n.Alias, path)
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			d.walk(item, fmt.Sprintf("%s[%d]", path, i))
+		}
+	case yaml.MappingNode:
+		seen := make(map[string]bool)
+		for i := 0; i < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if key.Kind != yaml.ScalarNode || seen[key.Value] {
+				d.report(key, path, "the name of a field belongs here, and each one once")
+				continue
+			}
+			seen[key.Value] = true
+			d.walk(n.Content[i+1], join(path, key.Value))
+		}
 	}
 }
 

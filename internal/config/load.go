@@ -106,6 +106,9 @@ func (r *resolver) resolve(c *Config) {
 		for k := range s.Products {
 			r.policy(fmt.Sprintf("%s.products[%d].policy", path, k), &s.Products[k].Policy)
 		}
+		for k := range s.Resources {
+			r.rawResource(fmt.Sprintf("%s.resources[%d]", path, k), resource.NewID(resource.ApiManagement, "service", s.Name), &s.Resources[k])
+		}
 		for k := range s.Subscriptions {
 			path := fmt.Sprintf("%s.subscriptions[%d]", path, k)
 			r.secret(path+".primaryKey", &s.Subscriptions[k].PrimaryKey)
@@ -129,12 +132,15 @@ func (r *resolver) absolute(name string) string {
 	return filepath.Join(r.dir, name)
 }
 
-func (r *resolver) secret(path string, s *Secret) {
+func (r *resolver) secret(path string, s *Secret) { r.text(path, s, MaxSecretLength) }
+
+// text reads what a secret refers to, at most limit bytes of a file.
+func (r *resolver) text(path string, s *Secret, limit int64) {
 	switch {
 	case s.File != "" && s.Env != "":
 		r.at(path, "has both a file and an env; give one of them")
 	case s.File != "":
-		data, err := readBounded(r.absolute(s.File), MaxSecretLength)
+		data, err := readBounded(r.absolute(s.File), limit)
 		if err != nil {
 			r.at(path, "%v", err)
 			return

@@ -14,7 +14,7 @@ import (
 type placed struct {
 	path string
 	res  resource.Resource
-	// targets are those fields of the resource that have another place in the file, where it is not the same name.
+	// targets are those fields of the resource that have another place in the file, where it is not the same name. "*" is what all others are in.
 	targets map[string]string
 }
 
@@ -22,7 +22,7 @@ func (p placed) field(target string) string {
 	if field, ok := p.targets[target]; ok {
 		return field
 	}
-	return target
+	return p.targets["*"] + target
 }
 
 // Resources are the SignalR instances and the API Management services of the file with all that belongs to them, those above before those
@@ -160,6 +160,9 @@ func (c *Config) service(path string, s Service) []placed {
 			}, map[string]string{"id": "name"}})
 			all = appendPolicy(all, path, id, o.Policy)
 		}
+	}
+	for i, raw := range s.Resources {
+		all = append(all, placed{fmt.Sprintf("%s.resources[%d]", path, i), raw.resource, map[string]string{"id": "id", "*": "properties."}})
 	}
 	return append(all, s.products(path, id)...)
 }

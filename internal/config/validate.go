@@ -136,6 +136,15 @@ func (c *Config) validateResources(report reporter) {
 		report(path, "%s", message)
 	}
 	for i, s := range c.APIManagement {
+		for k, raw := range s.Resources {
+			if raw.resource == nil {
+				continue
+			}
+			if parent := raw.resource.ResourceID().Parent(); seen[parent.Key()] == "" {
+				service := resource.NewID(resource.ApiManagement, "service", s.Name)
+				report(fmt.Sprintf("apiManagement[%d].resources[%d].id", i, k), "the file has no %s to put it into", strings.TrimPrefix(string(parent), string(service)+"/"))
+			}
+		}
 		for k, a := range s.APIs {
 			a.validateDefinitions(fmt.Sprintf("apiManagement[%d].apis[%d]", i, k), report)
 			if resource.APIType(a.Type) == resource.APITypeWebSocket && len(a.Operations) > 0 {
