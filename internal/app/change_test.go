@@ -2,10 +2,13 @@ package app
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/hubgate/hubgate/internal/config"
+	"github.com/hubgate/hubgate/internal/natsd/natstest"
 	"github.com/hubgate/hubgate/internal/resource"
 	"github.com/hubgate/hubgate/internal/store"
 )
@@ -83,4 +86,51 @@ func TestChangesUnderManyClients(t *testing.T) {
 	eventually(t, "the metrics say that the switch of the mode ended a thousand clients", func() bool {
 		return strings.Contains(get(t, a.Metrics+"/metrics"), `connection_close_category="ServiceModeSwitched",endpoint="Client",instance="ASRS1"} 1000`)
 	})
+}
+
+// TestChangesReachEveryNode changes a policy at one node and asks another one over the same NATS. A change that cannot work leaves both as they were.
+func TestChangesReachEveryNode(t *testing.T) {
+	t.Parallel()
+	nats, _ := natstest.Run(t, t.TempDir(), 0)
+	answer := func(text string) string {
+		return `<policies><inbound><base/><return-response><set-body>` + text + `</set-body></return-response></inbound></policies>`
+	}
+	start := func() (string, *node) {
+		t.Helper()
+		c, err := config.Parse([]byte(`
+apiManagement:
+  - name: APIM1
+    apis:
+      - {name: a, path: a, subscriptionRequired: false, operations: [{method: GET}], policy: '`+answer("first")+`'}
+`), "hubgate.yaml", os.LookupEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, n := run(t, Options{Config: c, NATSURL: nats})
+		return a.Gateway + "/a", n
+	}
+	one, n := start()
+	two, _ := start()
+	both := func(want string) {
+		t.Helper()
+		for _, url := range []string{one, two} {
+			eventually(t, url+" answers "+want, func() bool { return get(t, url) == want })
+		}
+	}
+	both("first")
+	id := resource.NewID(resource.ApiManagement, "service", "APIM1", "apis", "a", "policies", "policy")
+	put := func(text string) {
+		t.Helper()
+		policy := &resource.Policy{ID: id, Format: resource.PolicyRawXML, Value: text}
+		if _, err := store.Put(t.Context(), n.store, policy, store.AnyRevision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(answer("second"))
+	both("second")
+	put(`<policies><inbound><no-such-policy/></inbound></policies>`)
+	put(strings.Replace(answer("third"), "<base/>", "<base/><choose/>", 1)) // no better
+	both("second")
+	put(answer("fourth"))
+	both("fourth")
 }
