@@ -1,6 +1,7 @@
 package appserver
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
 	"fmt"
@@ -448,6 +449,17 @@ func (c *msgpackCodec) decodeAny(b []byte, depth int) (any, []byte, error) {
 	case msgp.MapType:
 		return read(reflect.ValueOf(new(map[string]any)))
 	default:
+		// The library has a kind for times of its own form only, not for the timestamp of the specification in each of its lengths.
+		if bytes.HasPrefix(b, timestamp32) || bytes.HasPrefix(b, timestamp64) || bytes.HasPrefix(b, timestamp96) {
+			return read(reflect.ValueOf(new(time.Time)))
+		}
 		return nil, b, fmt.Errorf("a value of the MessagePack kind %v is not supported", kind)
 	}
 }
+
+// How the three lengths of a timestamp begin (MessagePack specification, "Timestamp extension type").
+var (
+	timestamp32 = []byte{0xd6, 0xff}
+	timestamp64 = []byte{0xd7, 0xff}
+	timestamp96 = []byte{0xc7, 12, 0xff}
+)

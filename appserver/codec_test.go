@@ -172,7 +172,7 @@ func TestDotNetEscapes(t *testing.T) {
 
 func FuzzDecodeMessagePack(f *testing.F) {
 	var codec msgpackCodec
-	for _, v := range []any{nil, 1, -1, 1.5, "text", []byte{1}, []any{1, "x", nil}, map[string]any{"a": []int{1}}, everything{Name: "x"}, time.Unix(1, 5)} {
+	for _, v := range []any{nil, 1, -1, 1.5, "text", []byte{1}, []any{1, "x", nil}, map[string]any{"a": []int{1}}, everything{Name: "x"}, time.Unix(1, 5), time.Unix(1, 0), time.Unix(1<<35, 0)} {
 		raw, err := codec.append(nil, v)
 		if err != nil {
 			f.Fatal(err)
