@@ -174,10 +174,16 @@ func appendObject(b, raw []byte, depth int) (text, rest []byte, err error) {
 			b = append(b, ',')
 		}
 		var key []byte
-		if msgp.NextType(rest) == msgp.StrType {
+		switch msgp.NextType(rest) {
+		case msgp.StrType:
 			b, rest, err = appendJSON(b, rest, depth+1)
-		} else if key, rest, err = appendJSON(nil, rest, depth+1); err == nil {
-			b = appendText(b, string(key)) // a name in JSON is text
+		case msgp.MapType, msgp.ArrayType:
+			// Text in text doubles with each level what has to be escaped.
+			return nil, nil, errMessagePack
+		default:
+			if key, rest, err = appendJSON(nil, rest, depth+1); err == nil {
+				b = appendText(b, string(key)) // a name in JSON is text
+			}
 		}
 		if err != nil {
 			return nil, nil, err

@@ -106,8 +106,21 @@ func FuzzConvert(f *testing.F) {
 }
 
 // FuzzResult reads what a client answers.
+// Names that are maps or lists are refused: as text in text they would grow without bound.
+func TestNamesAreNoContainers(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{"\x81\x81\xc0\xc0\xc0", "\x81\x90\xc0", strings.Repeat("\x89", 2000)} {
+		if text, _, err := appendJSON(nil, []byte(raw), 0); err == nil {
+			t.Errorf("%x became %s", raw, text)
+		}
+	}
+	if text, _, err := appendJSON(nil, []byte("\x81\x01\x02"), 0); err != nil || string(text) != `{"1":2}` {
+		t.Errorf("a number as a name became %s, %v", text, err)
+	}
+}
+
 func FuzzResult(f *testing.F) {
-	for _, s := range []string{"c0", "d6ff65fcdbbb", "82a1610102a162", "c7000500", "dd00000001c0"} {
+	for _, s := range []string{"c0", "d6ff65fcdbbb", "82a1610102a162", "c7000500", "dd00000001c0", "818181c0c0c0c0", "8190c0"} {
 		raw, _ := hex.DecodeString(s)
 		f.Add(raw)
 	}
