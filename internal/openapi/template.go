@@ -12,7 +12,8 @@ import (
 // templateNames are the parameters of a template's path in order. A problem says why it is no template. The wildcard is named "*",
 // or path when it is written {*path}.
 func templateNames(path string) (names []string, problem string) {
-	segments := strings.Split(strings.Trim(path, "/"), "/")
+	// One slash at each end does not count, as for the gateway.
+	segments := strings.Split(strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"), "/")
 	for i, segment := range segments {
 		last := i == len(segments)-1
 		switch {
