@@ -228,20 +228,11 @@ func TestShutdown(t *testing.T) {
 	t.Parallel()
 	a, n := run(t, Options{Demo: true})
 	c := connect(t, a.ChatRoom+"/chat")
-	done := make(chan error, 1)
-	go func() { done <- n.end() }()
+	done := ended(t, n)
 	if got := c.until(`"type":7`); !strings.Contains(got, `"allowReconnect":true`) {
 		t.Errorf("the client is told %s", got)
 	}
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("the node does not end")
-	}
-	n.servers, n.listeners, n.room, n.state, n.pool, n.store, n.groupStore, n.nats = nil, nil, nil, nil, nil, nil, nil, nil // the clean-up has nothing left to do
+	wantNodeEnd(t, n, done)
 }
 
 func TestPortTaken(t *testing.T) {
