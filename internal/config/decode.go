@@ -65,14 +65,22 @@ func (d *decoder) report(n *yaml.Node, path, format string, args ...any) {
 	d.problems = append(d.problems, problem{line, path, fmt.Sprintf(format, args...)})
 }
 
-func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
+// visit counts a value and notes its place. It says false when the file has too many, which it reports once.
+func (d *decoder) visit(n *yaml.Node, path string) bool {
 	if d.nodes++; d.nodes > maxNodes {
 		if d.nodes == maxNodes+1 {
 			d.report(n, path, "the file has more than %d values", maxNodes)
 		}
-		return
+		return false
 	}
 	d.lines[path] = n.Line
+	return true
+}
+
+func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
+	if !d.visit(n, path) {
+		return
+	}
 	if n.Kind == yaml.AliasNode {
 		d.decode(n.Alias, path, v)
 		return
@@ -165,13 +173,9 @@ func (d *decoder) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 
 // walk counts the values of properties, notes their places, and looks for what is there twice.
 func (d *decoder) walk(n *yaml.Node, path string) {
-	if d.nodes++; d.nodes > maxNodes {
-		if d.nodes == maxNodes+1 {
-			d.report(n, path, "the file has more than %d values", maxNodes)
-		}
+	if !d.visit(n, path) {
 		return
 	}
-	d.lines[path] = n.Line
 	switch n.Kind {
 	case yaml.AliasNode:
 		d.walk(n.Alias, path)

@@ -74,13 +74,11 @@ func rawID(service resource.ID, text string) (resource.ID, resource.Resource, er
 		return "", nil, fmt.Errorf("%q is not the type and the name of a resource below the service, like backends/weather", text)
 	}
 	id := service.Child(parts...)
-	for known, empty := range resource.Types() {
-		if strings.EqualFold(known, id.Type()) {
+	var known []string
+	for t, empty := range resource.Types() {
+		if strings.EqualFold(t, id.Type()) {
 			return id, withDefaults(empty()), nil
 		}
-	}
-	var known []string
-	for t := range resource.Types() {
 		if below, ok := strings.CutPrefix(t, service.Type()+"/"); ok {
 			known = append(known, below)
 		}
