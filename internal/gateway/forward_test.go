@@ -324,6 +324,22 @@ func TestRelayedWebSocketLimits(t *testing.T) {
 	g.Close()
 }
 
+// echoed is a WebSocket over which a message has gone both ways.
+func echoed(ctx context.Context, t *testing.T, target string) *websocket.Conn {
+	t.Helper()
+	c, _, err := websocket.Dial(ctx, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func TestCloseEndsRelayedWebSockets(t *testing.T) {
 	t.Parallel()
 	backend := httptest.NewServer(signalRBackend(t))
@@ -331,17 +347,8 @@ func TestCloseEndsRelayedWebSockets(t *testing.T) {
 	g, address := startGateway(t, Options{}, webSocketAPI("c", "client", "ws"+strings.TrimPrefix(backend.URL, "http")+"/client"))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(address, "http")+"/client/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := echoed(ctx, t, "ws"+strings.TrimPrefix(address, "http")+"/client/")
 	defer c.CloseNow()
-	if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := c.Read(ctx); err != nil {
-		t.Fatal(err)
-	}
 	g.Close()
 	if _, _, err := c.Read(ctx); err == nil || ctx.Err() != nil {
 		t.Errorf("after Close the WebSocket got %v", err)
@@ -374,17 +381,8 @@ func TestDrainEndsRelayedWebSockets(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	target := "ws" + strings.TrimPrefix(address, "http") + "/client/"
-	c, _, err := websocket.Dial(ctx, target, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := echoed(ctx, t, target)
 	defer c.CloseNow()
-	if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := c.Read(ctx); err != nil {
-		t.Fatal(err)
-	}
 	drained := make(chan struct{})
 	go func() {
 		g.Drain(ctx)
